@@ -1,0 +1,1 @@
+"""What the words mean: analytes, units, grades, dates, terms. Standard library only."""

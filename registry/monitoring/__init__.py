@@ -1,0 +1,1 @@
+"""What deserves a person's eye. Pure: standard library and the clinical vocabulary."""

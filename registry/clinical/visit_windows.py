@@ -1,0 +1,127 @@
+"""When a planned visit opens, is aimed at and closes (rules.md OVD-1, OVD-5 and "A schedule is data").
+
+One place for the rule, the worklist, the visit page and the export.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import count
+
+from registry.clinical.study_days import OffsetUnit, target_day
+
+UNSCHEDULED = "UNS"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledVisit:
+    """One row of a visit schedule: `offset` days or months after day 0, with its window in days."""
+
+    code: str
+    offset: int
+    offset_unit: OffsetUnit
+    days_before: int
+    days_after: int
+    mode: str = "on_site"
+    repeats_yearly: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleVersion:
+    """A visit schedule as in force from a date on."""
+
+    version: int
+    effective_from: date
+    visits: tuple[ScheduledVisit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VisitWindow:
+    """A planned visit of one course: `opens_on` <= `target_on` <= `closes_on`."""
+
+    code: str
+    day_zero: date
+    opens_on: date
+    target_on: date
+    closes_on: date
+    mode: str
+    schedule_version: int
+
+
+def window_of(visit: ScheduledVisit, *, day_zero: date, version: int) -> VisitWindow:
+    """Return the window of one scheduled visit counted from day 0 (OVD-1)."""
+    target = target_day(day_zero, offset=visit.offset, unit=visit.offset_unit)
+    return VisitWindow(
+        code=visit.code,
+        day_zero=day_zero,
+        opens_on=target - timedelta(days=visit.days_before),
+        target_on=target,
+        closes_on=target + timedelta(days=visit.days_after),
+        mode=visit.mode,
+        schedule_version=version,
+    )
+
+
+def planned_windows(
+    *, day_zero: date, schedules: Sequence[ScheduleVersion], as_of: date, until: date
+) -> tuple[VisitWindow, ...]:
+    """Return the planned visits of a course by the versions in force at `as_of`, by target date.
+
+    A later version moves, adds or drops only visits whose window had not opened when it took effect
+    (a window that opens on that day has opened). Yearly repetitions are given while they open on or
+    before `until`.
+    """
+    in_force = sorted((s for s in schedules if s.effective_from <= as_of), key=lambda s: s.version)
+    if not in_force:
+        # A course that began before the first version took effect still follows that version.
+        in_force = sorted(schedules, key=lambda s: s.version)[:1]
+    planned: dict[str, VisitWindow] = {}
+    for position, schedule in enumerate(in_force):
+        moved = {
+            window.code: window
+            for window in _windows_of(schedule, day_zero=day_zero, until=until)
+            if position == 0 or window.opens_on > schedule.effective_from
+        }
+        if position:
+            kept = {
+                code: window for code, window in planned.items() if window.opens_on <= schedule.effective_from
+            }
+            planned = {**moved, **kept}
+        else:
+            planned = moved
+    return tuple(sorted(planned.values(), key=lambda window: (window.target_on, window.code)))
+
+
+def _windows_of(schedule: ScheduleVersion, *, day_zero: date, until: date) -> list[VisitWindow]:
+    windows = []
+    for visit in schedule.visits:
+        windows.append(window_of(visit, day_zero=day_zero, version=schedule.version))
+        if visit.repeats_yearly:
+            windows.extend(_repetitions(visit, day_zero=day_zero, until=until, version=schedule.version))
+    return windows
+
+
+def _repetitions(visit: ScheduledVisit, *, day_zero: date, until: date, version: int) -> list[VisitWindow]:
+    """Y15 marked *repeats yearly* goes on as Y16, Y17 …, each counted from day 0 and never chained."""
+    found = []
+    for year in count(1):
+        offset = visit.offset + (12 * year if visit.offset_unit == "month" else 365 * year)
+        again = ScheduledVisit(
+            code=_next_code(visit.code, year),
+            offset=offset,
+            offset_unit=visit.offset_unit,
+            days_before=visit.days_before,
+            days_after=visit.days_after,
+            mode=visit.mode,
+        )
+        window = window_of(again, day_zero=day_zero, version=version)
+        if window.opens_on > until:
+            return found
+        found.append(window)
+    return found
+
+
+def _next_code(code: str, years: int) -> str:
+    stem = code.rstrip("0123456789")
+    number = code[len(stem) :]
+    return f"{stem}{int(number) + years}" if number and stem == "Y" else f"{code}+{years}Y"

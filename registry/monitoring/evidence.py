@@ -1,0 +1,161 @@
+"""What a rule sees of one patient, and what it says.
+
+A History holds current facts only (G-5): whoever builds it leaves out superseded values and drafts.
+It may hold facts dated after the as-of date; `History.as_of` takes them away (G-2), so that a rule
+never has to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from typing import Literal
+
+from registry.clinical.partial_dates import PartialDate
+from registry.clinical.visit_windows import ScheduleVersion
+
+Certainty = Literal["certain", "possible"]
+Severity = Literal["critical", "high", "medium", "low"]
+Comparator = Literal["", "<", ">"]
+
+
+@dataclass(frozen=True, slots=True)
+class LabPoint:
+    """One current result in the analyte's canonical unit; `<0.1` has comparator `<` and value 0.1."""
+
+    result_id: int
+    collected_on: date
+    value: Decimal
+    comparator: Comparator = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """A transfusion or growth factor given on a day; `kind` as in contract.md, support.csv."""
+
+    given_on: date
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedVisit:
+    """A visit that took place or was declared missed, of the course that began on `day_zero`.
+
+    `visited_on` may be empty for a missed visit only. `entered_on` is the site's date of entry.
+    """
+
+    visit_id: int
+    code: str
+    day_zero: date
+    status: Literal["completed", "missed"]
+    visited_on: date | None
+    new_malignancy: bool | None = None
+    new_malignancy_text: str = ""
+    entered_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventReport:
+    """One report of an adverse event: the first or a follow-up. Empty text means not given."""
+
+    reported_on: date | None = None
+    term: str = ""
+    coded_term: str = ""
+    code_system: str = ""
+    code: str = ""
+    narrative: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An adverse event with its first report and follow-ups, oldest first."""
+
+    event_id: str
+    category: str
+    started_on: PartialDate | None
+    ended_on: PartialDate | None
+    reports: tuple[EventReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All current facts of one patient that rules may see.
+
+    `day_zeros`: infusion dates, or the index date of a comparator, ascending. `labs`: per analyte,
+    by date then id.
+    """
+
+    patient_id: int
+    enrolled_on: date | None
+    day_zeros: tuple[date, ...] = ()
+    follow_up_ended_on: date | None = None
+    follow_up_end_reason: str = ""
+    cause_of_death: str = ""
+    schedules: tuple[ScheduleVersion, ...] = ()
+    visits: tuple[RecordedVisit, ...] = ()
+    labs: Mapping[str, tuple[LabPoint, ...]] = field(default_factory=dict)
+    supports: tuple[Support, ...] = ()
+    events: tuple[Event, ...] = ()
+
+    def as_of(self, on: date) -> "History":
+        """Return what was dated on or before `on` (G-2): no later infusion, result, visit, event or end.
+
+        An event is later when none of the days its onset could be is on or before `on`; a follow-up
+        report is later by its own date. A patient enrolled later is not enrolled yet.
+        """
+        ended = self.follow_up_ended_on is not None and self.follow_up_ended_on <= on
+        day_zeros = tuple(day_zero for day_zero in self.day_zeros if day_zero <= on)
+        return replace(
+            self,
+            enrolled_on=self.enrolled_on if self.enrolled_on and self.enrolled_on <= on else None,
+            day_zeros=day_zeros,
+            follow_up_ended_on=self.follow_up_ended_on if ended else None,
+            follow_up_end_reason=self.follow_up_end_reason if ended else "",
+            cause_of_death=self.cause_of_death if ended else "",
+            schedules=tuple(s for s in self.schedules if s.effective_from <= on) or self.schedules[:1],
+            visits=tuple(
+                visit
+                for visit in self.visits
+                if (visit.visited_on is None or visit.visited_on <= on) and visit.day_zero <= on
+            ),
+            labs={
+                analyte: tuple(point for point in points if point.collected_on <= on)
+                for analyte, points in self.labs.items()
+            },
+            supports=tuple(support for support in self.supports if support.given_on <= on),
+            events=tuple(
+                replace(
+                    event,
+                    ended_on=event.ended_on if event.ended_on and event.ended_on.earliest <= on else None,
+                    reports=tuple(
+                        report
+                        for report in event.reports
+                        if report.reported_on is None or report.reported_on <= on
+                    ),
+                )
+                for event in self.events
+                if event.started_on is None or event.started_on.earliest <= on
+            ),
+        )
+
+    @property
+    def in_scope(self) -> bool:
+        """Enrolled, with a day 0: a screened patient is in no rule's scope."""
+        return self.enrolled_on is not None and bool(self.day_zeros)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule says of one subject. `first_on`, `last_on`: the span of contract.md section 4.
+
+    `first_on` is empty only when an adverse event's onset is not known at all. `evidence` is the JSON
+    object of the contract: dates as ISO text, counts of days as numbers, values as text.
+    """
+
+    subject: str
+    certainty: Certainty
+    severity: Severity
+    day_zero: date
+    first_on: date | None
+    last_on: date
+    evidence: Mapping[str, object]
