@@ -30,8 +30,9 @@ class PartialDate:
         found = _FORM.fullmatch(text.strip())
         if not found:
             raise NotADate(text)
-        year, month, day = (int(part) if part else None for part in found.groups())
-        assert year is not None
+        year = int(found[1])
+        month = int(found[2]) if found[2] else None
+        day = int(found[3]) if found[3] else None
         try:
             if month is None:
                 return cls(text.strip(), date(year, 1, 1), date(year, 12, 31))
