@@ -1,0 +1,75 @@
+"""One JSON object per line, with the request's id, and no clinical value in it."""
+
+import logging
+from typing import Any
+
+import structlog
+
+
+def drop_query_string(_: object, __: str, event: Any) -> Any:
+    """Cut the request line at its "?": what somebody searched for may name a patient."""
+    if isinstance(event.get("request"), str):
+        event["request"] = event["request"].partition("?")[0]
+    return event
+
+
+COMMON: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    drop_query_string,
+]
+
+
+def log_settings(*, level: str, file: str | None) -> dict[str, Any]:
+    """Return Django's LOGGING: everything of `level` to standard error and, if asked, all else to `file`."""
+    handlers: dict[str, Any] = {
+        "console": {"class": "logging.StreamHandler", "formatter": "json", "level": level}
+    }
+    if file:
+        # Watched, so that the operator may move the file away while we write.
+        handlers["file"] = {
+            "class": "logging.handlers.WatchedFileHandler",
+            "filename": file,
+            "formatter": "json",
+            "delay": True,
+        }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "json": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    structlog.processors.JSONRenderer(),
+                ],
+                "foreign_pre_chain": COMMON,
+            }
+        },
+        "handlers": handlers,
+        "root": {"handlers": list(handlers), "level": "INFO"},
+        "loggers": {
+            # Django's own handlers would print each line a second time, in another form.
+            "django": {"handlers": [], "propagate": True},
+            "django.server": {"handlers": [], "propagate": True},
+        },
+    }
+
+
+def configure_structlog() -> None:
+    """Send structlog's lines through the standard library, so that one handler writes them all."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *COMMON,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.processors.StackInfoRenderer(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    logging.captureWarnings(True)
