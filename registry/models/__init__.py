@@ -1,0 +1,43 @@
+"""What is stored, and what must never be stored."""
+
+from registry.models.adverse_event import AdverseEvent, AdverseEventFollowUp
+from registry.models.alert import Alert, AlertMove, ScanFailure, ScanRun
+from registry.models.audit import AuditEvent
+from registry.models.export import ApiKey, ExportRecord, Pseudonym
+from registry.models.laboratory import LabResult
+from registry.models.patient import Course, Infusion, Patient
+from registry.models.people import Membership, User
+from registry.models.running import DueRun, Heartbeat, WaitingEvaluation
+from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
+from registry.models.visit import Score, SupportiveTreatment, Visit
+
+__all__ = [
+    "AdverseEvent",
+    "AdverseEventFollowUp",
+    "Alert",
+    "AlertMove",
+    "ApiKey",
+    "AuditEvent",
+    "Course",
+    "DueRun",
+    "ExportRecord",
+    "Heartbeat",
+    "Infusion",
+    "LabResult",
+    "Membership",
+    "Patient",
+    "Product",
+    "Pseudonym",
+    "ScanFailure",
+    "ScanRun",
+    "ScheduledVisit",
+    "Score",
+    "Site",
+    "Sponsor",
+    "Study",
+    "SupportiveTreatment",
+    "User",
+    "Visit",
+    "VisitSchedule",
+    "WaitingEvaluation",
+]

@@ -1,0 +1,56 @@
+"""The first line of every view: the object, or 404 for who may not know of it, or 403 for who may not act."""
+
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+
+from registry.access.roles import Verb, may
+from registry.access.scope import rows_of
+from registry.models import Alert, Patient, User
+
+
+def get_user(request: HttpRequest) -> User:
+    """The person behind the request; the login middleware let nobody else through."""
+    user = request.user
+    if not isinstance(user, User):
+        raise PermissionDenied
+    return user
+
+
+def enter(request: HttpRequest, verb: Verb) -> User:
+    """The person, if a role of theirs holds the verb anywhere; 403 otherwise."""
+    user = get_user(request)
+    if not may(user, verb):
+        raise PermissionDenied
+    return user
+
+
+def get_patient(request: HttpRequest, public_id: UUID, *, verb: Verb = "see_patients") -> Patient:
+    """The patient, if the person may know of them (else 404) and holds `verb` for them (else 403)."""
+    user = get_user(request)
+    patient = (
+        Patient.objects.filter(rows_of(user).q(), public_id=public_id)
+        .select_related("site", "study", "study__sponsor")
+        .first()
+    )
+    if patient is None:
+        raise Http404
+    if not may(user, verb, patient=patient):
+        raise PermissionDenied
+    return patient
+
+
+def get_alert(request: HttpRequest, public_id: UUID, *, verb: Verb = "see_alerts") -> Alert:
+    """The alert, by the same two questions."""
+    user = get_user(request)
+    alert = (
+        Alert.objects.filter(rows_of(user, verb="see_alerts").q("patient"), public_id=public_id)
+        .select_related("patient", "patient__site", "patient__study", "decided_by")
+        .first()
+    )
+    if alert is None:
+        raise Http404
+    if not may(user, verb, patient=alert.patient):
+        raise PermissionDenied
+    return alert

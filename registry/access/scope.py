@@ -1,0 +1,120 @@
+"""Which rows a piece of work may touch, told to the database for the length of one transaction.
+
+Row-level security reads these settings (migration 0004), the audit triggers read who, why and by
+which way (migration 0003). Always transaction-local: a plain SET stays on a pooled connection, and
+the next request would see another site's patients.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Q
+
+from registry.access.roles import VERBS_OF, Verb, memberships_of
+from registry.models import User
+
+Origin = Literal["form", "import", "api", "system"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The patients that may be seen: everybody's, or those of some sites and of some studies."""
+
+    everything: bool = False
+    sites: frozenset[int] = field(default_factory=frozenset)
+    studies: frozenset[int] = field(default_factory=frozenset)
+
+    def q(self, patient: str = "") -> Q:
+        """The condition on a table whose path to the patient is `patient` (empty: Patient itself)."""
+        if self.everything:
+            return Q()
+        prefix = f"{patient}__" if patient else ""
+        return Q(**{f"{prefix}site_id__in": self.sites}) | Q(**{f"{prefix}study_id__in": self.studies})
+
+
+EVERYTHING = Rows(everything=True)
+NOTHING = Rows()
+
+
+def rows_of(user: User, *, verb: Verb = "see_patients") -> Rows:
+    """The rows on which a role of this person holds `verb`."""
+    held = [m for m in memberships_of(user) if verb in VERBS_OF[m.role]]
+    return Rows(
+        sites=frozenset(m.site_id for m in held if m.site_id is not None),
+        studies=frozenset(m.study_id for m in held if m.study_id is not None),
+    )
+
+
+_SETTINGS = ("everything", "sites", "studies", "actor", "reason", "origin")
+
+
+@contextmanager
+def acting(
+    *, rows: Rows, by: User | None = None, origin: Origin = "system", reason: str = ""
+) -> Iterator[None]:
+    """One transaction that sees only `rows` and whose changes are recorded as made by `by`.
+
+    May be nested; the outer settings come back at the end. An exception rolls everything back.
+    """
+    wanted = (
+        "on" if rows.everything else "",
+        _as_array(rows.sites),
+        _as_array(rows.studies),
+        str(by.pk) if by else "",
+        reason,
+        origin,
+    )
+    with transaction.atomic():
+        before = _read()
+        role_before = _enter_role()
+        _write(wanted)
+        yield
+        _write(before)
+        if role_before:
+            _set_role(role_before)
+
+
+@contextmanager
+def because(reason: str) -> Iterator[None]:
+    """Record `reason` with the changes made inside; within `acting`."""
+    before = _read()
+    _write((*before[:4], reason, before[5]))
+    yield
+    _write(before)
+
+
+def _as_array(ids: frozenset[int]) -> str:
+    return "{" + ",".join(str(pk) for pk in sorted(ids)) + "}"
+
+
+def _read() -> tuple[str, ...]:
+    columns = ", ".join(f"coalesce(current_setting('registry.{name}', true), '')" for name in _SETTINGS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {columns}")  # noqa: S608 - fixed names
+        return tuple(cursor.fetchone())
+
+
+def _write(values: tuple[str, ...]) -> None:
+    columns = ", ".join(f"set_config('registry.{name}', %s, true)" for name in _SETTINGS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {columns}", values)
+
+
+def _enter_role() -> str:
+    """Become the application's database role where the connection is the owner's (the tests)."""
+    if not settings.DATABASE_ROLE:
+        return ""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        before = cursor.fetchone()[0]
+    _set_role(settings.DATABASE_ROLE)
+    return before
+
+
+def _set_role(role: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('role', %s, true)", [role])

@@ -1,0 +1,68 @@
+"""Who may come in, and in which role for which site, study or sponsor."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+
+from registry.models.constraints import one_of
+from registry.models.study import Site, Sponsor, Study
+
+SITE_ROLES = {"coordinator": "Coordinator", "investigator": "Investigator"}
+STUDY_ROLES = {
+    "safety_officer": "Safety officer",
+    "safety_lead": "Safety lead",
+    "data_manager": "Data manager",
+}
+SPONSOR_ROLES = {"sponsor": "Sponsor"}
+SYSTEM_ROLES = {"administrator": "Administrator"}
+ROLES = SITE_ROLES | STUDY_ROLES | SPONSOR_ROLES | SYSTEM_ROLES
+
+
+class User(AbstractUser):
+    """One person, or one program of a sponsor, with an account. User names are never given again."""
+
+    # A demo account works only where DEMO=1; the application refuses to start with one otherwise.
+    is_demo = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.get_full_name() or self.username
+
+
+class Membership(models.Model):
+    """One role of one person: at a site, in a study or for a sponsor. Ended, never deleted."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=20, choices=list(ROLES.items()))
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True)
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, null=True, blank=True)
+    sponsor = models.ForeignKey(Sponsor, on_delete=models.PROTECT, null=True, blank=True)
+    granted_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            one_of("role", ROLES, table="membership"),
+            models.CheckConstraint(
+                name="membership_role_has_its_place",
+                condition=Q(
+                    role__in=list(SITE_ROLES), site__isnull=False, study__isnull=True, sponsor__isnull=True
+                )
+                | Q(role__in=list(STUDY_ROLES), site__isnull=True, study__isnull=False, sponsor__isnull=True)
+                | Q(
+                    role__in=list(SPONSOR_ROLES),
+                    site__isnull=True,
+                    study__isnull=False,
+                    sponsor__isnull=False,
+                )
+                | Q(role__in=list(SYSTEM_ROLES), site__isnull=True, study__isnull=True, sponsor__isnull=True),
+            ),
+            models.UniqueConstraint(
+                fields=["user", "role", "site", "study", "sponsor"],
+                condition=Q(ended_at__isnull=True),
+                nulls_distinct=False,
+                name="membership_is_held_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.role}"

@@ -1,0 +1,57 @@
+"""What the machinery remembers: duties that wait, runs that are due, signs of life."""
+
+from django.db import models
+from django.db.models import Q
+
+from registry.models.constraints import one_of
+from registry.models.patient import Patient
+
+
+class WaitingEvaluation(models.Model):
+    """A patient whose record changed and who is to be judged. The queue is a hint, this row is the duty.
+
+    Written by database triggers in the transaction of the change, whatever path wrote. Removed in
+    the transaction that stored what the rules said.
+    """
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    since = models.DateTimeField(db_default=models.functions.Now())
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["since"], name="waiting_evaluation_oldest")]
+
+    def __str__(self) -> str:
+        return f"patient {self.patient_id} since {self.since:%Y-%m-%d %H:%M}"
+
+
+class DueRun(models.Model):
+    """One due slot of a periodic job: a stopped beat is caught up because the rows are planned from the last."""
+
+    job = models.CharField(max_length=20)
+    due_at = models.DateTimeField()
+    state = models.CharField(max_length=8, default="waiting")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=500, blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "due_at"], name="due_run_is_planned_once"),
+            one_of("state", ("waiting", "done"), table="duerun"),
+        ]
+        indexes = [models.Index(fields=["due_at"], condition=Q(state="waiting"), name="due_run_waiting")]
+
+    def __str__(self) -> str:
+        return f"{self.job} {self.due_at:%Y-%m-%d %H:%M}"
+
+
+class Heartbeat(models.Model):
+    """The latest sign of life of a process that has no address: beat, worker."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,5 @@
+"""Every address of the registry."""
+
+from django.urls import path
+
+urlpatterns: list = []

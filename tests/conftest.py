@@ -1,0 +1,91 @@
+"""Named actors and the rows they live among. A fixed night, so that nothing depends on today."""
+
+import pytest
+
+from tests import factories
+
+
+@pytest.fixture
+def study(db):
+    study = factories.make_study()
+    factories.make_schedule(study=study)
+    return study
+
+
+@pytest.fixture
+def site(study):
+    return factories.make_site(study=study)
+
+
+@pytest.fixture
+def other_site_place(study):
+    return factories.make_site(study=study, code="GRZ")
+
+
+@pytest.fixture
+def patient(site):
+    return factories.make_patient(site=site, code="VIE-0001")
+
+
+@pytest.fixture
+def coordinator(site):
+    return factories.make_user(username="coordinator", role="coordinator", site=site)
+
+
+@pytest.fixture
+def investigator(site):
+    return factories.make_user(username="investigator", role="investigator", site=site)
+
+
+@pytest.fixture
+def other_site(other_site_place):
+    """An investigator of another site of the same study."""
+    return factories.make_user(username="other_site", role="investigator", site=other_site_place)
+
+
+@pytest.fixture
+def officer(study):
+    return factories.make_user(username="officer", role="safety_officer", study=study)
+
+
+@pytest.fixture
+def other_officer(study):
+    return factories.make_user(username="other_officer", role="safety_officer", study=study)
+
+
+@pytest.fixture
+def lead(study):
+    return factories.make_user(username="lead", role="safety_lead", study=study)
+
+
+@pytest.fixture
+def manager(study):
+    return factories.make_user(username="manager", role="data_manager", study=study)
+
+
+@pytest.fixture
+def sponsor(study):
+    return factories.make_user(username="sponsor", role="sponsor", study=study, sponsor=study.sponsor)
+
+
+@pytest.fixture
+def stranger(db):
+    """An officer of another sponsor's study."""
+    study = factories.make_study(key="OTHER-STUDY")
+    return factories.make_user(username="stranger", role="safety_officer", study=study)
+
+
+@pytest.fixture
+def administrator(db):
+    return factories.make_user(username="administrator", role="administrator")
+
+
+@pytest.fixture
+def as_user(client):
+    """`as_user(officer).get(...)`: the test client, signed in as one of the actors."""
+
+    def sign_in(user):
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return sign_in
