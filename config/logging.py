@@ -22,10 +22,23 @@ COMMON: list[Any] = [
 ]
 
 
-def log_settings(*, level: str, file: str | None) -> dict[str, Any]:
-    """Return Django's LOGGING: everything of `level` to standard error and, if asked, all else to `file`."""
+def formatter(*last: Any) -> dict[str, Any]:
+    """Return a formatter that ends with these steps, for structlog's lines and everybody else's alike."""
+    clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    return {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "processors": [clean, *last],
+        "foreign_pre_chain": COMMON,
+    }
+
+
+def log_settings(*, level: str, console: str, file: str | None) -> dict[str, Any]:
+    """Return Django's LOGGING: from `level` on to standard error and, if asked, all to `file`.
+
+    `console` is "json" for machines or "plain" for a person at a terminal.
+    """
     handlers: dict[str, Any] = {
-        "console": {"class": "logging.StreamHandler", "formatter": "json", "level": level}
+        "console": {"class": "logging.StreamHandler", "formatter": console, "level": level}
     }
     if file:
         # Watched, so that the operator may move the file away while we write.
@@ -39,15 +52,8 @@ def log_settings(*, level: str, file: str | None) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "json": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.processors.format_exc_info,
-                    structlog.processors.JSONRenderer(),
-                ],
-                "foreign_pre_chain": COMMON,
-            }
+            "json": formatter(structlog.processors.format_exc_info, structlog.processors.JSONRenderer()),
+            "plain": formatter(structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)),
         },
         "handlers": handlers,
         "root": {"handlers": list(handlers), "level": "INFO"},

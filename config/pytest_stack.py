@@ -32,7 +32,11 @@ def pytest_load_initial_conftests() -> Generator[None, Any, Any]:
             os.environ["DATABASE_URL"] = os.environ["DATABASE_OWNER_URL"] = _engines.owner_url
         if not given["REDIS_URL"]:
             os.environ["REDIS_URL"] = _engines.redis_url
-    return (yield)
+    try:
+        return (yield)
+    except BaseException:  # the settings did not load, say: nobody would call pytest_unconfigure
+        pytest_unconfigure()
+        raise
 
 
 def pytest_unconfigure() -> None:
@@ -52,8 +56,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=f"{item.nodeid} needs Chromium"))
 
 
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail the run when one of `bin/test`'s checks failed before it."""
+    if os.environ.get("REGISTRY_FAILED_CHECKS") and not exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Repeat above the closing line which of `bin/test`'s checks failed before the tests."""
+    """Repeat above the closing line which of them it was."""
     if failed := os.environ.get("REGISTRY_FAILED_CHECKS"):
         terminalreporter.section("checks that failed before the tests", red=True, bold=True)
         terminalreporter.line(failed)

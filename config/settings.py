@@ -219,7 +219,11 @@ ADMINS = [(address, address) for address in env.words("ADMINS")]
 
 # --- log --------------------------------------------------------------------------------------
 
-LOGGING = log_settings(level=env.text("LOG_LEVEL", "INFO"), file=env.text("LOG_FILE", "") or None)
+LOGGING = log_settings(
+    level=env.text("LOG_LEVEL", "INFO"),
+    console="json" if PRODUCTION else "plain",
+    file=env.text("LOG_FILE", "") or None,
+)
 configure_structlog()
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 
