@@ -112,7 +112,9 @@ class History:
             follow_up_ended_on=self.follow_up_ended_on if ended else None,
             follow_up_end_reason=self.follow_up_end_reason if ended else "",
             cause_of_death=self.cause_of_death if ended else "",
-            schedules=tuple(s for s in self.schedules if s.effective_from <= on) or self.schedules[:1],
+            # The first version also holds before it took effect: see planned_windows.
+            schedules=tuple(s for s in self.schedules if s.effective_from <= on)
+            or tuple(sorted(self.schedules, key=lambda s: s.version)[:1]),
             visits=tuple(
                 visit
                 for visit in self.visits

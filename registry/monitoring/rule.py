@@ -40,7 +40,8 @@ class Rule:
     """A rule in force. `identity` says what makes two findings the same alert (G-7).
 
     `subject`: one alert per patient and subject, whatever its dates. `overlap`: findings of one
-    subject whose spans share a day.
+    subject whose spans share a day. `clock_keys`: evidence that can change by the calendar alone and
+    is therefore no new evidence on a decided alert (G-8).
     """
 
     key: str
@@ -51,6 +52,7 @@ class Rule:
     identity: Literal["subject", "overlap"]
     changes: tuple[Change, ...]
     title: str
+    clock_keys: frozenset[str] = frozenset()
 
     def findings(self, history: History, as_of: date) -> tuple[Finding, ...]:
         """Judge what the history shows on `as_of`; patients out of scope have no findings."""
@@ -59,8 +61,14 @@ class Rule:
 
     @property
     def limits_as_json(self) -> Mapping[str, object]:
-        """The limits as the run stores them: decimals as text."""
-        return {
-            name: value if isinstance(value, int | bool) else str(value)
-            for name, value in asdict(self.limits).items()
-        }
+        """The limits as the run stores them: decimals as text, limits shared by rules as an object."""
+        return _as_json(asdict(self.limits))
+
+
+def _as_json(limits: Mapping[str, Any]) -> dict[str, object]:
+    return {
+        name: _as_json(value)
+        if isinstance(value, dict)
+        else (value if isinstance(value, int) else str(value))
+        for name, value in limits.items()
+    }

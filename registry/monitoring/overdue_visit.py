@@ -1,0 +1,158 @@
+"""A follow-up visit is overdue.
+
+- **OVD-1** A patient's planned visits come from the schedule version in force for the patient, counted from
+  day 0: `target`, `opens` = target − days before, `closes` = target + days after.
+- **OVD-2** A planned visit is *recorded* when a visit with its code exists for this day 0, whatever its
+  date, with status `completed` or `missed` (a missed visit carries a reason). A draft records nothing.
+- **OVD-3** A planned visit is *owed* when `closes` is on or after the date of enrolment and the patient is
+  under follow-up on every day from the later of `opens` and enrolment to `closes`. The date on which
+  follow-up ended is the last day under follow-up.
+- **OVD-4** A planned visit is overdue at the as-of date when it is owed, not recorded, and the as-of date is
+  after `closes`. Days overdue = as-of date − `closes`.
+- **OVD-5** A new infusion restarts the schedule. Planned visits of the earlier day 0 whose `closes` is on or
+  after the new infusion date are dropped, not overdue; those that had closed before stay owed.
+- **OVD-6** A visit dated outside its window counts as recorded and is labelled `early` or `late`; it is
+  never overdue.
+- **OVD-7** When the next planned visit's window has opened, an overdue visit is labelled
+  `superseded by <code>`: it stays open and is shown as *missed, undocumented*.
+- **OVD-8** Severity: `low` to **30** days, `medium` to **90**, `high` above. Annual visits are M12, M24 and
+  Y3 onward; two or more overdue that are neighbours in that list are each `high` and label the patient
+  `lost to follow-up?`.
+- **OVD-9** Recording the visit resolves the alert; the alert says when the visit was made and when it was
+  entered.
+- Subject: the visit's code and day 0. Always `certain`.
+
+Source: rules.md section 1; clinical-reference.md 1 (fifteen years of follow-up, schedule of visits).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+
+from registry.clinical.visit_windows import VisitWindow, planned_windows
+from registry.monitoring.evidence import Finding, History, RecordedVisit, Severity
+from registry.monitoring.rule import Change, Needs, Rule
+
+LOST_TO_FOLLOW_UP = "lost to follow-up?"
+
+# A yearly repetition of M24, where a schedule ends with it, is named M24+1Y (clinical/visit_windows.py).
+_ANNUAL = re.compile(r"(?:M12|M24|Y(?:[3-9]|[1-9]\d+))(?:\+\d+Y)?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bold numbers of the definition."""
+
+    low_to_days: int = 30
+    medium_to_days: int = 90
+
+
+def is_annual(code: str) -> bool:
+    """Say whether a visit is one of M12, M24 and Y3 onward (OVD-8)."""
+    return _ANNUAL.fullmatch(code) is not None
+
+
+def judge(history: History, as_of: date, limits: Limits) -> tuple[Finding, ...]:
+    """Return the planned visits that are overdue, by course and target date."""
+    day_zeros = sorted(set(history.day_zeros))
+    findings: list[Finding] = []
+    for day_zero, next_infusion_on in zip(day_zeros, [*day_zeros[1:], None], strict=True):
+        planned = [
+            window
+            for window in planned_windows(
+                day_zero=day_zero, schedules=history.schedules, as_of=as_of, until=as_of
+            )
+            # OVD-5
+            if next_infusion_on is None or window.closes_on < next_infusion_on
+        ]
+        recorded = {visit.code for visit in history.visits if visit.day_zero == day_zero}
+        overdue = {
+            window.code
+            for window in planned
+            # OVD-2, OVD-3, OVD-4
+            if window.code not in recorded and as_of > window.closes_on and _is_owed(window, history)
+        }
+        lost = _neighbouring_annual_visits(planned, overdue)
+        for position, window in enumerate(planned):
+            if window.code in overdue:
+                labels = _labels(planned[position + 1 :], as_of, is_lost=window.code in lost)
+                findings.append(_finding(window, as_of, labels, limits))
+    return tuple(findings)
+
+
+def _is_owed(window: VisitWindow, history: History) -> bool:
+    """OVD-3: under follow-up from the later of opening and enrolment, so only both ends can fail."""
+    is_enrolled = history.enrolled_on is not None and window.closes_on >= history.enrolled_on
+    ended_on = history.follow_up_ended_on
+    return is_enrolled and (ended_on is None or window.closes_on <= ended_on)
+
+
+def _neighbouring_annual_visits(planned: Sequence[VisitWindow], overdue: set[str]) -> set[str]:
+    """OVD-8: the overdue annual visits whose neighbour in the list of annual visits is overdue too."""
+    annual = [window.code for window in planned if is_annual(window.code)]
+    return {
+        code
+        for neighbours in pairwise(annual)
+        if neighbours[0] in overdue and neighbours[1] in overdue
+        for code in neighbours
+    }
+
+
+def _labels(following: Sequence[VisitWindow], as_of: date, *, is_lost: bool) -> list[str]:
+    labels = []
+    # OVD-7: a dropped visit (OVD-5) is planned no longer and supersedes nothing.
+    if following and following[0].opens_on <= as_of:
+        labels.append(f"superseded by {following[0].code}")
+    if is_lost:
+        labels.append(LOST_TO_FOLLOW_UP)
+    return labels
+
+
+def _finding(window: VisitWindow, as_of: date, labels: list[str], limits: Limits) -> Finding:
+    days_overdue = (as_of - window.closes_on).days
+    severity: Severity = "high"
+    if LOST_TO_FOLLOW_UP not in labels and days_overdue <= limits.medium_to_days:
+        severity = "low" if days_overdue <= limits.low_to_days else "medium"
+    return Finding(
+        subject=_subject(window.code, window.day_zero),
+        certainty="certain",
+        severity=severity,
+        day_zero=window.day_zero,
+        first_on=window.opens_on,
+        last_on=window.closes_on,
+        evidence={
+            "visit_code": window.code,
+            "day_zero": window.day_zero.isoformat(),
+            "target_on": window.target_on.isoformat(),
+            "opens_on": window.opens_on.isoformat(),
+            "closes_on": window.closes_on.isoformat(),
+            "days_overdue": days_overdue,
+            "labels": labels,
+        },
+    )
+
+
+def _subject(code: str, day_zero: date) -> str:
+    return f"{code}@{day_zero.isoformat()}"
+
+
+def recorded_visit(*, history: History, subject: str) -> RecordedVisit | None:
+    """Return the visit whose record settles the alert of this subject, or None (OVD-9)."""
+    return next((visit for visit in history.visits if _subject(visit.code, visit.day_zero) == subject), None)
+
+
+CHANGES = (Change(version=1, on=date(2026, 11, 22), what="First version."),)
+
+RULE = Rule(
+    key="overdue_visit",
+    version=1,
+    limits=Limits(),
+    judge=judge,
+    needs=Needs(everyone=True),
+    identity="subject",
+    changes=CHANGES,
+    title="Follow-up visit overdue",
+    clock_keys=frozenset({"days_overdue", "labels"}),
+)
