@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import count
+from typing import Literal
 
 from registry.clinical.study_days import OffsetUnit, target_day
 
@@ -75,21 +76,30 @@ def planned_windows(
     if not in_force:
         # A course that began before the first version took effect still follows that version.
         in_force = sorted(schedules, key=lambda s: s.version)[:1]
+    # A course follows whole the version in force on its day 0; what came before never held for it.
+    held = [s for s in in_force if s.effective_from <= day_zero]
+    in_force = in_force[max(len(held) - 1, 0) :]
     planned: dict[str, VisitWindow] = {}
     for position, schedule in enumerate(in_force):
+        windows = {w.code: w for w in _windows_of(schedule, day_zero=day_zero, until=until)}
+        if position == 0:
+            planned = windows
+            continue
+        kept = {code: w for code, w in planned.items() if w.opens_on <= schedule.effective_from}
+        # What decides is the window as it stood: a visit not yet open moves, even to a window that opens
+        # earlier than the change; a visit new in this version is planned only when it can still open.
         moved = {
-            window.code: window
-            for window in _windows_of(schedule, day_zero=day_zero, until=until)
-            if position == 0 or window.opens_on > schedule.effective_from
+            code: w for code, w in windows.items() if code in planned or w.opens_on > schedule.effective_from
         }
-        if position:
-            kept = {
-                code: window for code, window in planned.items() if window.opens_on <= schedule.effective_from
-            }
-            planned = {**moved, **kept}
-        else:
-            planned = moved
+        planned = {**moved, **kept}
     return tuple(sorted(planned.values(), key=lambda window: (window.target_on, window.code)))
+
+
+def window_label(*, window: VisitWindow, visited_on: date) -> Literal["early", "late", ""]:
+    """Return where a visit lay outside its window; empty when it lay within (OVD-6)."""
+    if visited_on < window.opens_on:
+        return "early"
+    return "late" if visited_on > window.closes_on else ""
 
 
 def _windows_of(schedule: ScheduleVersion, *, day_zero: date, until: date) -> list[VisitWindow]:
@@ -103,7 +113,7 @@ def _windows_of(schedule: ScheduleVersion, *, day_zero: date, until: date) -> li
 
 def _repetitions(visit: ScheduledVisit, *, day_zero: date, until: date, version: int) -> list[VisitWindow]:
     """Y15 marked *repeats yearly* goes on as Y16, Y17 …, each counted from day 0 and never chained."""
-    found = []
+    found: list[VisitWindow] = []
     for year in count(1):
         offset = visit.offset + (12 * year if visit.offset_unit == "month" else 365 * year)
         again = ScheduledVisit(
