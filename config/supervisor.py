@@ -14,7 +14,6 @@ from typing import IO
 from config.embedded import Engines, dies_with_parent
 from config.processes import here
 
-
 Process = subprocess.Popen[bytes]
 
 
@@ -68,7 +67,7 @@ class Supervisor:
                 raise ProcessFailed(f"{name} ended by itself ({process.returncode}), see {self.logs}")
 
     def run(self, steps: Mapping[str, list[str]], environment: Mapping[str, str]) -> None:
-        """Run one-off commands side by side to their end. Raises ProcessFailed with what a failed one said."""
+        """Run one-off commands side by side to their end; ProcessFailed tells what a failed one said."""
         self.logs.mkdir(mode=0o700, exist_ok=True)
         started = {}
         try:
