@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Literal
 
-from registry.monitoring.evidence import Finding, History
+from registry.monitoring.evidence import Certainty, Finding, History
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,34 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True)
+class Raised:
+    """What an alert was raised for, as the rule saw it last."""
+
+    subject: str
+    certainty: Certainty
+    first_on: date | None
+    last_on: date
+
+
+def _never(history: History, raised: Raised, limits: Any) -> bool:
+    """The rule asks for nothing that a record could settle: what is gone lost its ground."""
+    return False
+
+
+def never_settled(history: History, certainty: str, evidence: Mapping[str, object]) -> bool:
+    """A finding of this rule is never answered by the record alone."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A rule in force. `identity` says what makes two findings the same alert (G-7).
 
     `subject`: one alert per patient and subject, whatever its dates. `overlap`: findings of one
     subject whose spans share a day. `clock_keys`: evidence that can change by the calendar alone and
-    is therefore no new evidence on a decided alert (G-8).
+    is therefore no new evidence on a decided alert (G-8). `reads_labs`: the analytes whose series the
+    rule looks at. `is_settled`: asked of a finding that no longer holds, whether the record answered
+    it (the alert is resolved) or took its ground away (withdrawn).
     """
 
     key: str
@@ -53,11 +75,22 @@ class Rule:
     changes: tuple[Change, ...]
     title: str
     clock_keys: frozenset[str] = frozenset()
+    reads_labs: tuple[str, ...] = ()
+    is_settled: Callable[[History, str, Mapping[str, object]], bool] = never_settled
+    is_answered: Callable[[History, Raised, Any], bool] = _never
 
     def findings(self, history: History, as_of: date) -> tuple[Finding, ...]:
         """Judge what the history shows on `as_of`; patients out of scope have no findings."""
         seen = history.as_of(as_of)
         return self.judge(seen, as_of, self.limits) if seen.in_scope else ()
+
+    def settles(self, history: History, as_of: date, raised: Raised) -> bool:
+        """Say of an alert whose finding is gone whether the record settled it: `resolved`, not `withdrawn`.
+
+        Settled: what the alert asked for was entered (the visit, the missing counts). Otherwise a change
+        took its ground away (a corrected count, an earlier end of follow-up).
+        """
+        return self.is_answered(history.as_of(as_of), raised, self.limits)
 
     @property
     def limits_as_json(self) -> Mapping[str, object]:
