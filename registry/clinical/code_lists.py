@@ -165,23 +165,36 @@ SCORE_RANGES: Mapping[str, ScoreRange] = MappingProxyType(
     }
 )
 
+# ISO 3166-1 alpha-2, as published in the time zone database. GB, not UK.
+_ISO_3166 = (
+    "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT "
+    "BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH "
+    "ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT "
+    "HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS "
+    "LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI "
+    "NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG "
+    "SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG "
+    "UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW"
+)
+COUNTRIES: frozenset[str] = frozenset(_ISO_3166.split())
+
 # Characters. Long enough for any honest record, short enough that one cell cannot fill a page or a disk.
 TEXT_LIMITS: Mapping[str, int] = MappingProxyType(
     {
-        "patient_id": 50,
-        "site_id": 50,
-        "product_id": 50,
-        "event_id": 100,
-        "visit_code": 20,
+        "patient_id": 40,
+        "site_id": 40,
+        "product_id": 40,
+        "event_id": 60,
+        "visit_code": 40,
         "name": 200,
         "manufacturer": 200,
-        "lot": 100,
-        "lymphodepletion": 500,
+        "lot": 80,
+        "lymphodepletion": 200,
         "cause_of_death": 1_000,
-        "missed_reason": 1_000,
+        "missed_reason": 500,
         "new_malignancy_text": 4_000,
         "term": 500,
-        "code": 200,
+        "code": 20,
         "outcome": 200,
         "narrative": 20_000,
     }

@@ -8,9 +8,14 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 
+from registry.clinical.refusals import EntryRefused, shortened
 
-class NotADate(ValueError):
+
+class NotADate(EntryRefused):
     """The text is no date of the form YYYY-MM-DD, YYYY-MM or YYYY, or no day of the calendar."""
+
+    def __init__(self, text: str, *, accepted: str = "Write YYYY-MM-DD, YYYY-MM or YYYY.") -> None:
+        super().__init__(text, f"{shortened(text) or 'An empty field'} is not a date.", accepted)
 
 
 _FORM = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
@@ -52,7 +57,10 @@ class PartialDate:
 
 def parse_date(text: str) -> date:
     """Read a complete date `YYYY-MM-DD`; raises NotADate."""
-    found = PartialDate.parse(text)
+    try:
+        found = PartialDate.parse(text)
+    except NotADate as refusal:
+        raise NotADate(text, accepted="Write YYYY-MM-DD.") from refusal
     if not found.is_complete:
-        raise NotADate(text)
+        raise NotADate(text, accepted="Write the whole date, YYYY-MM-DD.")
     return found.earliest

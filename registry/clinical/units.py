@@ -17,7 +17,8 @@ Comparator = Literal["", "<", ">"]
 
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 _MOST_DIGITS = 12
-_LONGEST = 40  # characters; room for spaces around a sign, not for a page pasted into a cell
+_MOST_DECIMALS = 7  # a unit's factor adds three, and ten are kept
+_LONGEST = 30  # characters
 _NUMBER = re.compile(r"([<>]?)\s*((?:\d+(?:\.\d+)?)|(?:\.\d+))", re.ASCII)
 _WITH_COMMA = re.compile(r"([<>]?)\s*(\d*),(\d+)", re.ASCII)
 _MINUS = ("-", "−", "–")
@@ -90,11 +91,16 @@ def read_value(text: str, *, decimal_comma: bool) -> EnteredValue:
     Raises NotANumber, and AmbiguousNumber for a comma followed by exactly three digits.
     """
     stripped = text.strip()
-    if len(stripped) > _LONGEST or sum(map(str.isdigit, stripped)) > _MOST_DIGITS:
+    _, _, decimals = stripped.replace(",", ".").partition(".")
+    if (
+        len(stripped) > _LONGEST
+        or sum(map(str.isdigit, stripped)) > _MOST_DIGITS
+        or len(decimals) > _MOST_DECIMALS
+    ):
         raise NotANumber(
             stripped,
-            f"{shortened(stripped)} is too long: a result has at most {_MOST_DIGITS} digits.",
-            "Write the number as the laboratory reported it.",
+            f"{shortened(stripped)} is too long for a number.",
+            f"Write at most {_MOST_DIGITS} digits, {_MOST_DECIMALS} of them after the decimal point.",
         )
     with_point = _comma_to_point(stripped, decimal_comma=decimal_comma)
     found = _NUMBER.fullmatch(with_point)
