@@ -1,4 +1,4 @@
-"""The impossible among laboratory results and disease scores; see record_checks.py, the door to all checks."""
+"""The impossible among laboratory results and scores; record_checks.py is the door to all checks."""
 
 from datetime import date
 from decimal import Decimal
