@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import fcntl
+import hashlib
 import http.client
 import os
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from config import embedded, env, processes
 from config.embedded import AlreadyRunning, Engines, EnginesFailed
@@ -160,12 +162,42 @@ def prepare(supervisor: Supervisor, given: dict[str, str], *, patients: int, see
     """Start the engines, bring the tables up to date and invent the cohort, unless it is there."""
     say("Starting the engines …")
     supervisor.engines.start(**wanted_engines())
-    say("Bringing the tables up to date …")
-    supervisor.run({"migrate": processes.MIGRATE}, as_owner(given))
+    if noted_migrations(given) != wanted_migrations():
+        say("Bringing the tables up to date …")
+        supervisor.run({"migrate": processes.MIGRATE}, as_owner(given))
+        note_migrations(given, wanted_migrations())
     say(f"Inventing {patients} patients, if there are none yet …")
     seeding = ["python", MANAGE, "seed_demo", "--patients", str(patients), "--seed", str(seed)]
     collecting = ["python", MANAGE, "collectstatic", "--noinput", "-v0"]
     supervisor.run({"seed_demo": seeding, "collectstatic": collecting}, given)
+
+
+def wanted_migrations() -> str:
+    """Return a mark of all migrations: our own files, and the pinned packages that bring the others."""
+    ours = sorted(
+        path for path in (ROOT / "registry" / "migrations").rglob("*") if path.suffix in (".py", ".sql")
+    )
+    everything = [(ROOT / "requirements.txt"), *ours]
+    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in everything)).hexdigest()
+
+
+def noted_migrations(given: dict[str, str]) -> str | None:
+    """Return the mark this database bears. Asking it spares each later start Django's two seconds."""
+    with psycopg.connect(given["DATABASE_OWNER_URL"]) as connection:
+        row = connection.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
+        ).fetchone()
+    return row[0] if row else None
+
+
+def note_migrations(given: dict[str, str], mark: str) -> None:
+    """Write the mark onto the database itself, so that it can belong to no other."""
+    with psycopg.connect(given["DATABASE_OWNER_URL"]) as connection:
+        connection.execute(
+            sql.SQL("COMMENT ON DATABASE {} IS {}").format(
+                sql.Identifier(connection.info.dbname), sql.Literal(mark)
+            )
+        )
 
 
 def wait_until_ready(supervisor: Supervisor, given: dict[str, str], *, port: int) -> str:
@@ -235,7 +267,10 @@ def manage(words: list[str]) -> int:
             sys.stderr.write("The database is empty; making its tables first.\n")
             migrate = processes.here(processes.MIGRATE)
             subprocess.run(migrate, cwd=ROOT, env=as_owner(given), stdout=sys.stderr, check=True)
-        return attended([sys.executable, MANAGE, *words], as_owner(given) if command == "migrate" else given)
+        if command == "migrate":
+            note_migrations(given, "")  # it may go back as well as forth; the next bin/demo looks itself
+            given = as_owner(given)
+        return attended([sys.executable, MANAGE, *words], given)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """One JSON object per line, with the request's id, and no clinical value in it."""
 
 import logging
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -11,6 +12,11 @@ def drop_query_string(_: object, __: str, event: Any) -> Any:
     if isinstance(event.get("request"), str):
         event["request"] = event["request"].partition("?")[0]
     return event
+
+
+def is_not_answered_on_purpose(record: logging.LogRecord) -> bool:
+    """Return False for a 503: /readyz gives its reasons in the answer, and is asked every few seconds."""
+    return getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
 
 
 COMMON: list[Any] = [
@@ -55,12 +61,16 @@ def log_settings(*, level: str, console: str, file: str | None) -> dict[str, Any
             "json": formatter(structlog.processors.format_exc_info, structlog.processors.JSONRenderer()),
             "plain": formatter(structlog.dev.ConsoleRenderer(colors=False, pad_event_to=0)),
         },
+        "filters": {"not_answered_on_purpose": {"()": lambda: is_not_answered_on_purpose}},
         "handlers": handlers,
         "root": {"handlers": list(handlers), "level": "INFO"},
         "loggers": {
             # Django's own handlers would print each line a second time, in another form.
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True},
+            "django.request": {"filters": ["not_answered_on_purpose"]},
+            # One line per request and task belongs where nobody reads along; its errors are Django's, too.
+            **({"django_structlog": {"handlers": ["file"], "propagate": False}} if file else {}),
         },
     }
 

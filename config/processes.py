@@ -14,6 +14,7 @@ BEAT = ["python", "-m", "celery", "-q", "-A", "config", "beat", "--pidfile="]
 def web(*, bind: str) -> list[str]:
     """Return the web server's command. Requests are in our own log, so gunicorn keeps none."""
     words = ["python", "-m", "gunicorn", "config.wsgi", "--bind", bind, "--workers", "2", "--threads", "4"]
+    words += ["--preload"]  # the application is read once and shared; nothing connects while it is read
     return [*words, "--graceful-timeout", "10", "--log-level", "warning", "--no-control-socket"]
 
 
