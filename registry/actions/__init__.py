@@ -1,0 +1,1 @@
+"""Every change of rows: require, transact, write; the database audits."""

@@ -137,8 +137,8 @@ class Alert(models.Model):
                 condition=~Q(state__in=["confirmed", "dismissed"]) | ~Q(decision=""),
             ),
             models.CheckConstraint(
-                name="alert_merged_is_withdrawn",
-                condition=Q(merged_into__isnull=True) | Q(state="withdrawn"),
+                name="alert_merged_stands_no_longer",
+                condition=Q(merged_into__isnull=True) | Q(state="withdrawn") | Q(ground_gone=True),
             ),
             models.UniqueConstraint(
                 fields=["patient", "rule", "subject"],
@@ -162,7 +162,10 @@ class Alert(models.Model):
                         RangeOperators.OVERLAPS,
                     ),
                 ],
-                condition=~Q(state="withdrawn"),
+                # A decided alert whose ground is gone keeps its state and its old span.
+                condition=~Q(state="withdrawn") & Q(ground_gone=False),
+                # Looked at when all alerts of a batch have their new spans, not in between.
+                deferrable=models.Deferrable.DEFERRED,
             ),
         ]
         indexes = [

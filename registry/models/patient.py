@@ -1,6 +1,7 @@
 """A person under follow-up, the courses of that follow-up, and the infusions that open them."""
 
 import uuid
+from datetime import date
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -81,7 +82,7 @@ class Patient(models.Model):
         return self.code
 
     @property
-    def died_on(self):  # type: ignore[no-untyped-def]
+    def died_on(self) -> date | None:
         return self.follow_up_ended_on if self.follow_up_end_reason == "death" else None
 
 

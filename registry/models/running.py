@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from registry.models.constraints import one_of
 from registry.models.patient import Patient
@@ -15,7 +16,7 @@ class WaitingEvaluation(models.Model):
     """
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
-    since = models.DateTimeField(db_default=models.functions.Now())
+    since = models.DateTimeField(db_default=Now())
     attempts = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True)
 
@@ -27,7 +28,7 @@ class WaitingEvaluation(models.Model):
 
 
 class DueRun(models.Model):
-    """One due slot of a periodic job: a stopped beat is caught up because the rows are planned from the last."""
+    """One due slot of a periodic job; planned from the last row, so that a stopped beat is caught up."""
 
     job = models.CharField(max_length=20)
     due_at = models.DateTimeField()

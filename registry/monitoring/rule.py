@@ -50,11 +50,6 @@ def _never(history: History, raised: Raised, limits: Any) -> bool:
     return False
 
 
-def never_settled(history: History, certainty: str, evidence: Mapping[str, object]) -> bool:
-    """A finding of this rule is never answered by the record alone."""
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A rule in force. `identity` says what makes two findings the same alert (G-7).
@@ -62,8 +57,7 @@ class Rule:
     `subject`: one alert per patient and subject, whatever its dates. `overlap`: findings of one
     subject whose spans share a day. `clock_keys`: evidence that can change by the calendar alone and
     is therefore no new evidence on a decided alert (G-8). `reads_labs`: the analytes whose series the
-    rule looks at. `is_settled`: asked of a finding that no longer holds, whether the record answered
-    it (the alert is resolved) or took its ground away (withdrawn).
+    rule looks at.
     """
 
     key: str
@@ -76,7 +70,6 @@ class Rule:
     title: str
     clock_keys: frozenset[str] = frozenset()
     reads_labs: tuple[str, ...] = ()
-    is_settled: Callable[[History, str, Mapping[str, object]], bool] = never_settled
     is_answered: Callable[[History, Raised, Any], bool] = _never
 
     def findings(self, history: History, as_of: date) -> tuple[Finding, ...]:

@@ -1,0 +1,273 @@
+"""Patients as the rules see them: who is in scope, who could have a finding, and their histories.
+
+One query per kind and batch of patients, series packed into arrays by the server; never a query per
+patient. The pre-selection is generous and never narrow: `recompute --diff` judges everybody without it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db import connection
+
+from registry.clinical.partial_dates import PartialDate
+from registry.clinical.study_days import local_date
+from registry.clinical.visit_windows import ScheduledVisit, ScheduleVersion
+from registry.monitoring.blood_counts import LINEAGES, CountLimits
+from registry.monitoring.evidence import Event, EventReport, History, LabPoint, RecordedVisit, Support
+from registry.monitoring.rule import Needs
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class InScope:
+    """A patient who is to be judged, and the date on which: the as-of date, or today at the site."""
+
+    patient_id: int
+    as_of: date
+
+
+def patients_in_scope(
+    *, as_of: date | None, at: datetime, patient_ids: Sequence[int] | None = None
+) -> list[InScope]:
+    """Return the patients enrolled and with a day 0 on the date they are judged on, by id.
+
+    Without `as_of` that is the calendar date at the patient's site at the instant `at` (G-2).
+    """
+    rows = _rows(
+        """
+        SELECT p.id, s.time_zone, p.enrolled_on, min(c.day_zero)
+        FROM registry_patient p
+        JOIN registry_site s ON s.id = p.site_id
+        JOIN registry_course c ON c.patient_id = p.id
+        WHERE p.enrolled_on IS NOT NULL AND (%(ids)s::bigint[] IS NULL OR p.id = ANY (%(ids)s))
+        GROUP BY p.id, s.time_zone, p.enrolled_on
+        ORDER BY p.id
+        """,
+        {"ids": list(patient_ids) if patient_ids is not None else None},
+    )
+    dates = {zone: as_of or local_date(at, time_zone=zone) for zone in {row[1] for row in rows}}
+    return [
+        InScope(patient_id, dates[zone])
+        for patient_id, zone, enrolled_on, first_day_zero in rows
+        if enrolled_on <= dates[zone] and first_day_zero <= dates[zone]
+    ]
+
+
+def patients_who_could(*, needs: Needs, rule_key: str) -> set[int] | None:
+    """Return the patients who meet one of the rule's necessary conditions; None: everybody.
+
+    A patient with a live alert of the rule is always among them: the alert may have lost its ground.
+    """
+    if needs.everyone:
+        return None
+    conditions = ["SELECT patient_id FROM registry_alert WHERE rule = %(rule)s AND merged_into_id IS NULL"]
+    parameters: dict[str, Any] = {"rule": rule_key}
+    if needs.low_results:
+        # At the limit is not low, but `<limit` is (CYT-1): at or below, to be generous.
+        conditions.append(
+            """
+            SELECT r.patient_id FROM registry_labresult r
+            JOIN unnest(%(lineages)s::text[], %(limits)s::numeric[]) AS low (analyte, at_most)
+                ON low.analyte = r.analyte AND r.value <= low.at_most
+            WHERE r.superseded_at IS NULL
+            """
+        )
+        parameters["lineages"] = list(LINEAGES)
+        parameters["limits"] = [CountLimits().low_below(lineage) for lineage in LINEAGES]
+    if needs.adverse_events:
+        conditions.append("SELECT patient_id FROM registry_adverseevent")
+    if needs.new_malignancy_answers:
+        conditions.append(
+            "SELECT patient_id FROM registry_visit WHERE new_malignancy OR new_malignancy_text <> ''"
+        )
+    if needs.analytes:
+        conditions.append(
+            "SELECT patient_id FROM registry_labresult WHERE superseded_at IS NULL"
+            " AND analyte = ANY (%(analytes)s)"
+        )
+        parameters["analytes"] = list(needs.analytes)
+    if needs.cause_of_death:
+        conditions.append("SELECT id FROM registry_patient WHERE cause_of_death <> ''")
+    return {row[0] for row in _rows(" UNION ".join(conditions), parameters)}
+
+
+@dataclass(frozen=True, slots=True)
+class PackedHistory:
+    """One patient's rows as the server packed them; a broken row raises only when it is unpacked."""
+
+    patient: tuple[Any, ...]
+    schedules: tuple[ScheduleVersion, ...]
+    day_zeros: tuple[date, ...]
+    visits: Sequence[tuple[Any, ...]]
+    labs: Mapping[str, tuple[Any, ...]]
+    supports: Sequence[tuple[Any, ...]]
+    events: Sequence[tuple[Any, ...]]
+
+    def unpack(self) -> History:
+        """Return the History; raises what a broken row raises, for this patient alone."""
+        patient_id, _study_id, enrolled_on, ended_on, end_reason, cause_of_death = self.patient
+        return History(
+            patient_id=patient_id,
+            enrolled_on=enrolled_on,
+            day_zeros=self.day_zeros,
+            follow_up_ended_on=ended_on,
+            follow_up_end_reason=end_reason,
+            cause_of_death=cause_of_death,
+            schedules=self.schedules,
+            visits=tuple(
+                RecordedVisit(
+                    visit_id=visit_id,
+                    code=code,
+                    day_zero=day_zero,
+                    status=status,
+                    visited_on=visited_on,
+                    new_malignancy=answer,
+                    new_malignancy_text=text,
+                    entered_on=entered_at.date(),
+                )
+                for visit_id, code, day_zero, status, visited_on, answer, text, entered_at in self.visits
+            ),
+            labs={
+                analyte: tuple(LabPoint(*point) for point in zip(*columns, strict=True))
+                for analyte, columns in self.labs.items()
+            },
+            supports=tuple(Support(given_on, kind) for given_on, kind in self.supports),
+            events=tuple(_event(row) for row in self.events),
+        )
+
+
+def packed_histories(
+    *, patient_ids: Sequence[int], analytes: Sequence[str]
+) -> Iterator[tuple[int, PackedHistory]]:
+    """Give the current facts (G-5) of the patients, oldest first, in the order of `patient_ids`."""
+    ids = {"ids": list(patient_ids)}
+    patients = {
+        row[0]: row
+        for row in _rows(
+            """
+            SELECT id, study_id, enrolled_on, follow_up_ended_on, follow_up_end_reason, cause_of_death
+            FROM registry_patient WHERE id = ANY (%(ids)s)
+            """,
+            ids,
+        )
+    }
+    schedules = schedules_of_studies(study_ids=sorted({row[1] for row in patients.values()}))
+    day_zeros = dict(
+        _rows(
+            """
+            SELECT patient_id, array_agg(day_zero ORDER BY day_zero)
+            FROM registry_course WHERE patient_id = ANY (%(ids)s) GROUP BY patient_id
+            """,
+            ids,
+        )
+    )
+    visits = _grouped(
+        """
+        SELECT v.patient_id, v.id, v.code, c.day_zero, v.status, v.visited_on, v.new_malignancy,
+               v.new_malignancy_text, v.entered_at
+        FROM registry_visit v JOIN registry_course c ON c.id = v.course_id
+        WHERE v.patient_id = ANY (%(ids)s) ORDER BY v.patient_id, v.visited_on, v.id
+        """,
+        ids,
+    )
+    supports = _grouped(
+        """
+        SELECT patient_id, given_on, kind FROM registry_supportivetreatment
+        WHERE patient_id = ANY (%(ids)s) ORDER BY patient_id, given_on, id
+        """,
+        ids,
+    )
+    labs: dict[int, dict[str, tuple[Any, ...]]] = defaultdict(dict)
+    if analytes:
+        for patient_id, analyte, *columns in _rows(
+            """
+            SELECT patient_id, analyte,
+                   array_agg(id ORDER BY collected_on, id), array_agg(collected_on ORDER BY collected_on, id),
+                   array_agg(value ORDER BY collected_on, id),
+                   array_agg(comparator ORDER BY collected_on, id)
+            FROM registry_labresult
+            WHERE patient_id = ANY (%(ids)s) AND analyte = ANY (%(analytes)s) AND superseded_at IS NULL
+            GROUP BY patient_id, analyte
+            """,
+            {**ids, "analytes": list(analytes)},
+        ):
+            labs[patient_id][analyte] = tuple(columns)
+    events = _grouped(
+        """
+        SELECT e.patient_id, e.event_id, e.category, e.started_on, e.ended_on, e.aware_on, e.term,
+               e.coded_term, e.code_system, e.code, e.narrative,
+               array(SELECT jsonb_build_array(f.reported_on, f.term, f.coded_term, f.code_system, f.code,
+                                              f.narrative)
+                     FROM registry_adverseeventfollowup f WHERE f.event_id = e.id ORDER BY f.number)
+        FROM registry_adverseevent e
+        WHERE e.patient_id = ANY (%(ids)s) ORDER BY e.patient_id, e.id
+        """,
+        ids,
+    )
+    for patient_id in patient_ids:
+        if patient_id in patients:
+            yield (
+                patient_id,
+                PackedHistory(
+                    patient=patients[patient_id],
+                    schedules=schedules[patients[patient_id][1]],
+                    day_zeros=tuple(day_zeros.get(patient_id, ())),
+                    visits=visits[patient_id],
+                    labs=labs[patient_id],
+                    supports=supports[patient_id],
+                    events=events[patient_id],
+                ),
+            )
+
+
+def schedules_of_studies(*, study_ids: Sequence[int]) -> dict[int, tuple[ScheduleVersion, ...]]:
+    """Return the schedule versions of each study, by version; a study without any has an empty tuple."""
+    versions: dict[int, dict[tuple[int, date], list[ScheduledVisit]]] = defaultdict(dict)
+    for study_id, version, effective_from, *visit in _rows(
+        """
+        SELECT s.study_id, s.version, s.effective_from, v.code, v."offset", v.offset_unit, v.days_before,
+               v.days_after, v.mode, v.repeats_yearly
+        FROM registry_visitschedule s JOIN registry_scheduledvisit v ON v.schedule_id = s.id
+        WHERE s.study_id = ANY (%(ids)s) ORDER BY s.study_id, s.version, v.id
+        """,
+        {"ids": list(study_ids)},
+    ):
+        versions[study_id].setdefault((version, effective_from), []).append(ScheduledVisit(*visit))
+    return {
+        study_id: tuple(
+            ScheduleVersion(version, effective_from, tuple(visits))
+            for (version, effective_from), visits in sorted(versions[study_id].items())
+        )
+        for study_id in study_ids
+    }
+
+
+def _event(row: tuple[Any, ...]) -> Event:
+    event_id, category, started_on, ended_on, aware_on, term, coded_term, system, code, narrative, later = row
+    return Event(
+        event_id=event_id,
+        category=category,
+        started_on=PartialDate.parse(started_on) if started_on else None,
+        ended_on=PartialDate.parse(ended_on) if ended_on else None,
+        reports=(
+            EventReport(aware_on, term, coded_term, system, code, narrative),
+            *(EventReport(date.fromisoformat(report[0]), *report[1:]) for report in later),
+        ),
+    )
+
+
+def _rows(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall()
+
+
+def _grouped(sql: str, parameters: Mapping[str, Any]) -> dict[int, list[tuple[Any, ...]]]:
+    groups: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for patient_id, *row in _rows(sql, parameters):
+        groups[patient_id].append(tuple(row))
+    return groups
