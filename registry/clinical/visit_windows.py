@@ -4,12 +4,12 @@ One place for the rule, the worklist, the visit page and the export.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import count
 from typing import Literal
 
-from registry.clinical.study_days import OffsetUnit, target_day
+from registry.clinical.study_days import OffsetUnit, add_months, target_day
 
 UNSCHEDULED = "UNS"
 
@@ -115,20 +115,22 @@ def _repetitions(visit: ScheduledVisit, *, day_zero: date, until: date, version:
     """Y15 marked *repeats yearly* goes on as Y16, Y17 …, each counted from day 0 and never chained."""
     found: list[VisitWindow] = []
     for year in count(1):
-        offset = visit.offset + (12 * year if visit.offset_unit == "month" else 365 * year)
-        again = ScheduledVisit(
-            code=_next_code(visit.code, year),
-            offset=offset,
-            offset_unit=visit.offset_unit,
-            days_before=visit.days_before,
-            days_after=visit.days_after,
-            mode=visit.mode,
-        )
-        window = window_of(again, day_zero=day_zero, version=version)
+        window = _years_later(visit, years=year, day_zero=day_zero, version=version)
         if window.opens_on > until:
             return found
         found.append(window)
     return found
+
+
+def _years_later(visit: ScheduledVisit, *, years: int, day_zero: date, version: int) -> VisitWindow:
+    code = _next_code(visit.code, years)
+    if visit.offset_unit == "month":
+        again = replace(visit, code=code, offset=visit.offset + 12 * years)
+        return window_of(again, day_zero=day_zero, version=version)
+    # A year is calendar arithmetic here too (G-4): the anniversary of day 0, then the days.
+    again = replace(visit, code=code)
+    anniversary = add_months(day_zero, 12 * years)
+    return replace(window_of(again, day_zero=anniversary, version=version), day_zero=day_zero)
 
 
 def _next_code(code: str, years: int) -> str:
