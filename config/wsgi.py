@@ -1,12 +1,15 @@
 """The door for the web server. It stays shut where accounts of the demo exist outside of one."""
 
 import os
+from importlib import import_module
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 application = get_wsgi_application()
+# After the set-up above, which loads the models; a registry with demo accounts does not start as production.
+import_module("registry.access.sign_in").refuse_demo_accounts()
 
 from django.db import connections  # noqa: E402
 

@@ -1,5 +1,10 @@
-"""Every address of the registry."""
+"""Every address of the registry. One line per door: a room's own addresses stand in its `urls.py`."""
 
-from django.urls import path
+from django.urls import include, path
 
-urlpatterns: list = []
+from registry.web import home
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("account/", include("registry.web.account.urls")),
+]

@@ -85,7 +85,7 @@ def as_user(client):
     """`as_user(officer).get(...)`: the test client, signed in as one of the actors."""
 
     def sign_in(user):
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user)
         return client
 
     return sign_in

@@ -52,7 +52,7 @@ def memberships_of(user: User) -> tuple[Membership, ...]:
     if held is None:
         held = tuple(
             Membership.objects.filter(user_id=user.pk, ended_at__isnull=True)
-            .select_related("site", "study", "sponsor")
+            .select_related("site", "site__study", "study", "sponsor")
             .order_by("pk")
         )
         user.__dict__["_held_memberships"] = held

@@ -1,0 +1,105 @@
+"""What the frame around every page shows: who is here, where they may go, and when the checks last ran."""
+
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import Resolver404, resolve
+
+from registry.access.roles import Verb, may, memberships_of
+from registry.clock import now
+from registry.models import Membership, User
+
+PRODUCT_NAME = "CAR-T Safety Registry"
+
+# Address, words, and the verbs of which one is enough.
+_PLACES: tuple[tuple[str, str, tuple[Verb, ...]], ...] = (
+    ("/patients/", "Patients", ("see_patients",)),
+    ("/alerts/", "Alerts", ("review_alerts", "manage_schedules")),
+    ("/exports/", "Data exports", ("take_exports",)),
+    ("/dashboard/", "Dashboard", ("review_alerts", "manage_schedules")),
+    ("/status/", "Status", ("see_status",)),
+)
+_HOME_WORDS = {"coordinator": "Today", "investigator": "Today"}
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One line of the navigation; `is_here` on the page itself and on the pages below it."""
+
+    address: str
+    label: str
+    is_here: bool
+    current: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The signed-in person's part of the frame."""
+
+    person: str
+    role: str
+    place: str
+    study: str
+    nav: tuple[NavItem, ...]
+    may_see_status: bool
+
+
+def frame(request: HttpRequest) -> dict[str, object]:
+    """Context processor: the frame of every page, and the status chip for whoever is signed in."""
+    shown: dict[str, object] = {"product_name": PRODUCT_NAME, "is_demo": settings.DEMO}
+    user = getattr(request, "user", None)
+    if isinstance(user, User):
+        shown["frame"] = _frame_of(user, request.path)
+        if importlib.util.find_spec("registry.queries.monitoring_status"):
+            shown["status_chip"] = importlib.import_module("registry.queries.monitoring_status").chip(
+                at=now()
+            )
+    return shown
+
+
+def _frame_of(user: User, path: str) -> Frame:
+    held = memberships_of(user)
+    return Frame(
+        person=str(user),
+        role=", ".join(dict.fromkeys(membership.get_role_display() for membership in held)),
+        place=", ".join(dict.fromkeys(filter(None, map(_place_of, held)))),
+        study=", ".join(dict.fromkeys(filter(None, map(_study_of, held)))),
+        nav=_nav_of(user, path),
+        may_see_status=may(user, "see_status"),
+    )
+
+
+def _nav_of(user: User, path: str) -> tuple[NavItem, ...]:
+    home = next((_HOME_WORDS[m.role] for m in memberships_of(user) if m.role in _HOME_WORDS), "")
+    items = [NavItem("/", home, path == "/", "page")] if home else []
+    for address, label, verbs in _PLACES:
+        if any(may(user, verb) for verb in verbs) and _exists(address):
+            items.append(
+                NavItem(address, label, path.startswith(address), "page" if path == address else "true")
+            )
+    return tuple(items)
+
+
+def _place_of(membership: Membership) -> str:
+    if membership.site is not None:
+        return f"{membership.site.code} {membership.site.name}"
+    return membership.sponsor.name if membership.sponsor is not None else ""
+
+
+def _study_of(membership: Membership) -> str:
+    if membership.site is not None:
+        return membership.site.study.key
+    return membership.study.key if membership.study is not None else ""
+
+
+@cache
+def _exists(address: str) -> bool:
+    """A page that this installation does not have is not offered."""
+    try:
+        resolve(address)
+    except Resolver404:
+        return False
+    return True
