@@ -1,0 +1,164 @@
+"""Every refusal of the API in one shape: an RFC 9457 problem document with a stable type."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+
+from registry.access.roles import NotAllowed
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+TYPES_AT = "/api/v1/problems/"
+
+# The slug ends the type's address; a program may compare it, so none is ever renamed.
+TITLES: Mapping[str, str] = {
+    "key-required": "A key is required",
+    "invalid-key": "The key is not valid",
+    "expired-key": "The key has expired",
+    "revoked-key": "The key was revoked",
+    "missing-scope": "The key lacks a scope",
+    "not-allowed": "Not allowed",
+    "not-found": "Not found",
+    "unknown-study": "Unknown study",
+    "unknown-site": "Unknown site",
+    "unknown-parameter": "Unknown parameter",
+    "invalid-parameter": "Invalid parameter",
+    "invalid-cursor": "Invalid cursor",
+    "malformed-request": "Malformed request",
+    "method-not-allowed": "Method not allowed",
+    "not-acceptable": "Not acceptable",
+    "unsupported-media-type": "Unsupported media type",
+    "too-many-requests": "Too many requests",
+    "internal-error": "Internal error",
+}
+
+
+class Problem(exceptions.APIException):
+    """A refusal with one of the types above. `members` are added to the document."""
+
+    def __init__(self, kind: str, *, status_code: int, detail: str, **members: Any) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.status_code = status_code
+        self.members = members
+
+
+class KeyRefused(exceptions.AuthenticationFailed):
+    """The credentials are there and not good."""
+
+    def __init__(self, kind: str, *, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.members: dict[str, Any] = {}
+
+
+def unknown_parameters(*, unknown: list[str], accepted: list[str]) -> Problem:
+    return Problem(
+        "unknown-parameter",
+        status_code=status.HTTP_400_BAD_REQUEST,
+        detail=f"This address takes no {_listed(unknown, 'or')}. It takes {_listed(accepted, 'and')}.",
+        unknown=unknown,
+        accepted=accepted,
+    )
+
+
+def invalid_parameters(errors: list[dict[str, str]]) -> Problem:
+    """`errors`: objects with `parameter` and `detail`, one for each refused value."""
+    return Problem(
+        "invalid-parameter",
+        status_code=status.HTTP_400_BAD_REQUEST,
+        detail=" ".join(f"{error['parameter']}: {error['detail']}" for error in errors),
+        errors=errors,
+    )
+
+
+def problem_document(
+    kind: str, *, status_code: int, detail: str, instance: str, **members: Any
+) -> dict[str, Any]:
+    return {
+        "type": f"{TYPES_AT}{kind}",
+        "title": TITLES[kind],
+        "status": status_code,
+        "detail": detail,
+        "instance": instance,
+        **members,
+    }
+
+
+def problem(exc: Exception, context: Mapping[str, Any]) -> Response:
+    """Answer for whatever was raised in a view of the API. DRF's EXCEPTION_HANDLER."""
+    kind, status_code, detail, members = _read(exc)
+    if status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
+        logger.error("API request failed", exc_info=exc)
+    request = context.get("request")
+    response = Response(
+        problem_document(
+            kind,
+            status_code=status_code,
+            detail=detail,
+            instance=request.path if request is not None else "",
+            **members,
+        ),
+        status=status_code,
+        content_type=CONTENT_TYPE,
+    )
+    if authenticate := getattr(exc, "auth_header", None):
+        response["WWW-Authenticate"] = authenticate
+    if (wait := getattr(exc, "wait", None)) is not None:
+        response["Retry-After"] = str(max(1, -int(-wait // 1)))
+    return response
+
+
+_KINDS: tuple[tuple[type[Exception], str], ...] = (
+    (exceptions.NotAuthenticated, "key-required"),
+    (exceptions.AuthenticationFailed, "invalid-key"),
+    (exceptions.PermissionDenied, "not-allowed"),
+    (exceptions.NotFound, "not-found"),
+    (exceptions.MethodNotAllowed, "method-not-allowed"),
+    (exceptions.NotAcceptable, "not-acceptable"),
+    (exceptions.UnsupportedMediaType, "unsupported-media-type"),
+    (exceptions.Throttled, "too-many-requests"),
+    (exceptions.ParseError, "malformed-request"),
+    (exceptions.ValidationError, "malformed-request"),
+)
+
+
+def _read(exc: Exception) -> tuple[str, int, str, dict[str, Any]]:
+    """Give type, status, detail and further members. What we did not foresee says nothing of its inside."""
+    if isinstance(exc, Http404):
+        # Django's own text names the model.
+        return "not-found", status.HTTP_404_NOT_FOUND, "There is nothing here for this key.", {}
+    if isinstance(exc, PermissionDenied | NotAllowed):
+        return "not-allowed", status.HTTP_403_FORBIDDEN, "This key or account may not do this.", {}
+    if isinstance(exc, Problem | KeyRefused):
+        return exc.kind, exc.status_code, str(exc.detail), exc.members
+    for raised, kind in _KINDS:
+        if isinstance(exc, raised) and isinstance(exc, exceptions.APIException):
+            return kind, exc.status_code, _words(exc.detail), {}
+    return (
+        "internal-error",
+        status.HTTP_500_INTERNAL_SERVER_ERROR,
+        "The registry could not answer. The failure is in its log.",
+        {},
+    )
+
+
+def _words(detail: Any) -> str:
+    if isinstance(detail, list):
+        return " ".join(_words(part) for part in detail)
+    if isinstance(detail, dict):
+        return " ".join(f"{name}: {_words(part)}" for name, part in detail.items())
+    return str(detail)
+
+
+def _listed(names: list[str], joint: str) -> str:
+    if not names:
+        return "parameter"
+    *others, latest = names
+    return f"{', '.join(others)} {joint} {latest}" if others else latest
