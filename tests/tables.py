@@ -71,9 +71,9 @@ def on_day(number: int, *, day_zero: date = DAY_0) -> date:
     return day_zero + timedelta(days=number)
 
 
-def day_number(text: object, *, day_zero: date = DAY_0) -> int | None:
-    """Return the day number of an ISO date as evidence shows it; empty stays empty."""
-    return None if text is None else (date.fromisoformat(str(text)) - day_zero).days
+def day_number(on: object, *, day_zero: date = DAY_0) -> int | None:
+    """Return the day number of a date, or of the ISO text that evidence shows; empty stays empty."""
+    return None if on is None else (date.fromisoformat(str(on)) - day_zero).days
 
 
 def schedule_of(

@@ -86,9 +86,8 @@ class DayCount:
 
 def courses(*, history: History, as_of: date) -> tuple[Course, ...]:
     """Return the courses of a patient, oldest first; `history` shows nothing later than `as_of`."""
-    day_zeros = sorted(set(history.day_zeros))
     found = []
-    for day_zero, following in zip(day_zeros, [*day_zeros[1:], None], strict=True):
+    for day_zero, following in history.day_zeros_with_next:
         last_days = [as_of]
         if history.follow_up_ended_on is not None:
             last_days.append(history.follow_up_ended_on)

@@ -1,4 +1,37 @@
-"""The rules in force. A rule is one file beside this one and one line here."""
+"""The rules in force, and the words that every rule uses.
+
+- **G-1 Day.** A date is a calendar date at the patient's site. Every infusion opens a *course*; the date of
+  infusion is that course's day 0. A course runs to the day before the next infusion. A comparator patient
+  has one course, from the index date. Infusions after the as-of date are not seen. Day numbers are
+  differences of dates: `day(d) = d − day 0`.
+- **G-2 As-of.** A rule is a function of the record and an as-of date. It sees nothing dated after the as-of
+  date. Given the same record and as-of date it returns the same findings, in any order of entry. When no
+  as-of date is given it is today at the patient's site.
+- **G-3 Under follow-up.** A patient is under follow-up from enrolment until follow-up ended (death,
+  withdrawal, lost to follow-up, transfer out, completed), or without end while that date is empty. The end
+  date itself is the last day under follow-up.
+- **G-4 Months and years** are calendar arithmetic from day 0, never chained and never a number of days:
+  month end is clamped (31 Jan + 1 month = 28 or 29 Feb; 29 Feb + 1 year = 28 Feb; 29 Feb + 4 years = 29 Feb).
+- **G-5 Current facts only.** A superseded, retracted or draft value is not seen by any rule.
+- **G-6 Certainty.** A finding is `certain` when the record proves it, `possible` when the record cannot
+  exclude it. `possible` findings are requests for data: they go to the site's worklist and to the officer's
+  *cannot be excluded* box, not to the main queue.
+- **G-7 Identity.** A finding has a `subject`. Findings of one rule, patient and subject that overlap in time
+  are the same alert: a re-run changes nothing, a changed record extends, shortens or *withdraws* that alert,
+  and never makes a twin.
+- **G-8 Nothing vanishes.** A withdrawn alert stays, says which change withdrew it, and if a person had
+  already decided on it waits for that person. New evidence on a decided alert re-opens that alert with a
+  mark *new since your decision*.
+- **G-9 Failure is visible.** A rule that raises for one patient is recorded against that patient and that
+  run; the other patients are judged; the run counts as incomplete.
+
+A rule is one file beside this one and one line below.
+
+Source: rules.md section 0.
+"""
+
+import sys
+from collections.abc import Mapping
 
 from registry.monitoring import overdue_visit, prolonged_cytopenia, unresolved_at_day_28
 from registry.monitoring.rule import Rule
@@ -20,3 +53,50 @@ def by_key(key: str) -> Rule:
         if rule.key == key:
             return rule
     raise UnknownRule(key)
+
+
+def definition_of(rule: Rule) -> str:
+    """Return the definition that a clinician signs: the docstring of the rule's module."""
+    return (sys.modules[rule.judge.__module__].__doc__ or "").strip()
+
+
+def as_markdown() -> str:
+    """Return docs/rules.md: the words, then each rule with its version, definition and limits."""
+    lines = [
+        "# The rule book",
+        "",
+        "Generated from the rules in `registry/monitoring/`; change them there.",
+        "",
+        "## Words",
+        "",
+        (__doc__ or "").strip(),
+        "",
+    ]
+    for rule in RULES:
+        lines += [
+            f"## `{rule.key}` version {rule.version}",
+            "",
+            definition_of(rule),
+            "",
+            "| limit | value |",
+            "|---|---|",
+            *(f"| `{name}` | {value} |" for name, value in _flat(rule.limits_as_json)),
+            "",
+            *(
+                f"- Version {change.version}, {change.on.isoformat()}: {change.what}"
+                for change in rule.changes
+            ),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _flat(limits: Mapping[str, object]) -> list[tuple[str, object]]:
+    """Name limits that rules share by the name of their group: `counts.recovery_days_count`."""
+    rows: list[tuple[str, object]] = []
+    for name, value in limits.items():
+        if isinstance(value, Mapping):
+            rows += [(f"{name}.{inner}", inner_value) for inner, inner_value in _flat(value)]
+        else:
+            rows.append((name, value))
+    return rows

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Literal
 
 from registry.clinical.partial_dates import PartialDate
@@ -139,6 +140,12 @@ class History:
                 if event.started_on is None or event.started_on.earliest <= on
             ),
         )
+
+    @property
+    def day_zeros_with_next(self) -> tuple[tuple[date, date | None], ...]:
+        """Each day 0, oldest first, with the infusion that ended its course, if any (G-1)."""
+        day_zeros: list[date | None] = [*sorted(set(self.day_zeros)), None]
+        return tuple((first, following) for first, following in pairwise(day_zeros) if first is not None)
 
     @property
     def in_scope(self) -> bool:

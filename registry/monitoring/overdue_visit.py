@@ -33,7 +33,7 @@ from itertools import pairwise
 
 from registry.clinical.visit_windows import VisitWindow, planned_windows
 from registry.monitoring.evidence import Finding, History, RecordedVisit, Severity
-from registry.monitoring.rule import Change, Needs, Rule
+from registry.monitoring.rule import Change, Needs, Raised, Rule
 
 LOST_TO_FOLLOW_UP = "lost to follow-up?"
 
@@ -56,9 +56,8 @@ def is_annual(code: str) -> bool:
 
 def judge(history: History, as_of: date, limits: Limits) -> tuple[Finding, ...]:
     """Return the planned visits that are overdue, by course and target date."""
-    day_zeros = sorted(set(history.day_zeros))
     findings: list[Finding] = []
-    for day_zero, next_infusion_on in zip(day_zeros, [*day_zeros[1:], None], strict=True):
+    for day_zero, next_infusion_on in history.day_zeros_with_next:
         planned = [
             window
             for window in planned_windows(
@@ -143,6 +142,11 @@ def recorded_visit(*, history: History, subject: str) -> RecordedVisit | None:
     return next((visit for visit in history.visits if _subject(visit.code, visit.day_zero) == subject), None)
 
 
+def is_answered(history: History, raised: Raised, limits: Limits) -> bool:
+    """OVD-9: recorded, and not merely owed no longer."""
+    return recorded_visit(history=history, subject=raised.subject) is not None
+
+
 CHANGES = (Change(version=1, on=date(2026, 11, 22), what="First version."),)
 
 RULE = Rule(
@@ -155,4 +159,5 @@ RULE = Rule(
     changes=CHANGES,
     title="Follow-up visit overdue",
     clock_keys=frozenset({"days_overdue", "labels"}),
+    is_answered=is_answered,
 )

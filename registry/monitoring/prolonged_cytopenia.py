@@ -69,7 +69,7 @@ from registry.monitoring.blood_counts import (
     value_text,
 )
 from registry.monitoring.evidence import Finding, History, LabPoint, Severity
-from registry.monitoring.rule import Change, Needs, Rule
+from registry.monitoring.rule import Change, Needs, Raised, Rule
 
 Outcome = Literal["recovered", "recovering", "ongoing", "censored"]
 
@@ -320,6 +320,21 @@ def _grades_of(point: LabPoint, *, lineage: Lineage) -> list[str]:
     ]
 
 
+def is_answered(history: History, raised: Raised, limits: Limits) -> bool:
+    """Say whether counts answered a request for counts (CYT-8): its low days stand, the doubt does not."""
+    lineage = next((lineage for lineage in LINEAGES if lineage == raised.subject), None)
+    return (
+        raised.certainty == "possible"
+        and lineage is not None
+        and raised.first_on is not None
+        and any(
+            raised.first_on <= point.collected_on <= raised.last_on
+            and is_below(point, limits.counts.low_below(lineage))
+            for point in history.labs.get(lineage, ())
+        )
+    )
+
+
 CHANGES = (Change(version=1, on=date(2026, 11, 22), what="First version."),)
 
 RULE = Rule(
@@ -328,8 +343,10 @@ RULE = Rule(
     limits=Limits(),
     judge=judge,
     needs=Needs(low_results=True),
+    reads_labs=LINEAGES,
     identity="overlap",
     changes=CHANGES,
     title="Cytopenia lasting more than 28 days",
     clock_keys=frozenset({"possible_days", "latest_end_on"}),
+    is_answered=is_answered,
 )

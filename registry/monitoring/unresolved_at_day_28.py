@@ -33,10 +33,11 @@ from registry.monitoring.blood_counts import (
     courses,
     days_of,
     first_not_low_on,
+    is_below,
     recovered_on,
 )
 from registry.monitoring.evidence import Finding, History
-from registry.monitoring.rule import Change, Needs, Rule
+from registry.monitoring.rule import Change, Needs, Raised, Rule
 
 Reading = Literal["landmark", "bridge", "missing_count", "unconfirmed_recovery"]
 
@@ -124,6 +125,19 @@ def _finding(
     )
 
 
+def is_answered(history: History, raised: Raised, limits: Limits) -> bool:
+    """Say whether counts answered a request for counts (LMK-3): the low day stands, the doubt does not."""
+    lineage = next((lineage for lineage in LINEAGES if raised.subject.startswith(f"{lineage}@")), None)
+    return (
+        raised.certainty == "possible"
+        and lineage is not None
+        and any(
+            point.collected_on == raised.first_on and is_below(point, limits.counts.low_below(lineage))
+            for point in history.labs.get(lineage, ())
+        )
+    )
+
+
 CHANGES = (Change(version=1, on=date(2026, 11, 22), what="First version."),)
 
 RULE = Rule(
@@ -132,7 +146,9 @@ RULE = Rule(
     limits=Limits(),
     judge=judge,
     needs=Needs(low_results=True),
+    reads_labs=LINEAGES,
     identity="subject",
     changes=CHANGES,
     title="Cytopenia not resolved by day 28",
+    is_answered=is_answered,
 )
