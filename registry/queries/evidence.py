@@ -23,27 +23,32 @@ BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class InScope:
-    """A patient who is to be judged, and the date on which: the as-of date, or today at the site."""
+class Candidate:
+    """A patient and the date to judge them on: the as-of date, or today at the site.
+
+    Not in scope on that date: still looked at when alerts stand, which then have lost their ground.
+    """
 
     patient_id: int
     as_of: date
+    is_in_scope: bool
 
 
-def patients_in_scope(
+def candidates(
     *, as_of: date | None, at: datetime, patient_ids: Sequence[int] | None = None
-) -> list[InScope]:
-    """Return the patients enrolled and with a day 0 on the date they are judged on, by id.
+) -> list[Candidate]:
+    """Return by id the patients enrolled and with a day 0 on their date, and those with alerts.
 
-    Without `as_of` that is the calendar date at the patient's site at the instant `at` (G-2).
+    Without `as_of` the date is that of the patient's site at the instant `at` (G-2).
     """
     rows = _rows(
         """
         SELECT p.id, s.time_zone, p.enrolled_on, min(c.day_zero)
         FROM registry_patient p
         JOIN registry_site s ON s.id = p.site_id
-        JOIN registry_course c ON c.patient_id = p.id
-        WHERE p.enrolled_on IS NOT NULL AND (%(ids)s::bigint[] IS NULL OR p.id = ANY (%(ids)s))
+        LEFT JOIN registry_course c ON c.patient_id = p.id
+        WHERE (p.enrolled_on IS NOT NULL OR EXISTS (SELECT FROM registry_alert a WHERE a.patient_id = p.id))
+          AND (%(ids)s::bigint[] IS NULL OR p.id = ANY (%(ids)s))
         GROUP BY p.id, s.time_zone, p.enrolled_on
         ORDER BY p.id
         """,
@@ -51,9 +56,17 @@ def patients_in_scope(
     )
     dates = {zone: as_of or local_date(at, time_zone=zone) for zone in {row[1] for row in rows}}
     return [
-        InScope(patient_id, dates[zone])
+        Candidate(
+            patient_id=patient_id,
+            as_of=dates[zone],
+            is_in_scope=bool(
+                enrolled_on
+                and first_day_zero
+                and enrolled_on <= dates[zone]
+                and first_day_zero <= dates[zone]
+            ),
+        )
         for patient_id, zone, enrolled_on, first_day_zero in rows
-        if enrolled_on <= dates[zone] and first_day_zero <= dates[zone]
     ]
 
 

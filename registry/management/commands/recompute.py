@@ -1,0 +1,45 @@
+"""Judge everybody again without any pre-selection and compare with the stored alerts."""
+
+import json
+from argparse import ArgumentParser
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from registry import clock
+from registry.actions import scan
+from registry.clinical.partial_dates import NotADate, parse_date
+
+
+class Command(BaseCommand):
+    help = "Judge every patient without pre-selection and compare with the stored alerts; writes nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--diff", action="store_true", required=True, help="print what differs")
+        parser.add_argument("--as-of", metavar="DATE", help="judge on this date; default: today at each site")
+        parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+    def handle(self, **options: Any) -> None:
+        try:
+            as_of = parse_date(options["as_of"]) if options["as_of"] else None
+        except NotADate as refusal:
+            raise CommandError(f"--as-of {refusal} is not a date. Write YYYY-MM-DD.") from refusal
+        differences, patient_count = scan.recount(as_of=as_of or clock.pinned_day(), at=clock.now())
+        if options["json"]:
+            self.stdout.write(
+                json.dumps(
+                    {
+                        "as_of": as_of.isoformat() if as_of else None,
+                        "patients_judged": patient_count,
+                        "difference_count": len(differences),
+                        "differences": [asdict(difference) for difference in differences],
+                    }
+                )
+            )
+        else:
+            for difference in differences:
+                self.stdout.write(f"{difference.rule}: {difference.problem}")
+            self.stdout.write(f"{patient_count} patients judged, {len(differences)} differences")
+        if differences:
+            raise CommandError("The stored alerts differ from the recount.", returncode=1)

@@ -1,0 +1,209 @@
+"""Whether the alert checks run: for the status page, the command, /readyz and the chip on every page.
+
+The watchdog stands outside Celery: it reads what the machinery left in the database, and fails when
+that is too old, so that silence is never taken for "nothing found".
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from redis import Redis, RedisError
+
+from registry.models import DueRun, Heartbeat, ScanRun, User, WaitingEvaluation
+from registry.monitoring.catalogue import RULES
+from registry.monitoring.rule import Rule
+
+SCAN_AGE = timedelta(hours=26)  # a night and two hours of grace
+WAITING_AGE = timedelta(minutes=10)
+HEARTBEAT_AGE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must hold. `value` and `limit` in words, with their unit."""
+
+    name: str
+    ok: bool
+    value: str
+    limit: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """The line on every page."""
+
+    ok: bool
+    text: str
+
+
+def checks(*, at: datetime) -> tuple[Check, ...]:
+    """Return every check. Needs no scope: what it reads is about the machinery, not about patients."""
+    database = _database()
+    if not database.ok:
+        return (database, _broker())
+    latest = _latest_whole_runs()
+    return (
+        database,
+        _broker(),
+        *(_scan(rule, latest.get(rule.key), at) for rule in RULES),
+        _waiting(at),
+        _failures(),
+        *(_heartbeat(name, at) for name in ("worker", "beat")),
+        _next_run(at),
+        _demo_accounts(),
+    )
+
+
+def readiness(*, at: datetime) -> tuple[Check, ...]:
+    """Return the checks of /readyz: database, broker and a whole recent scan of each rule."""
+    database = _database()
+    if not database.ok:
+        return (database, _broker())
+    latest = _latest_whole_runs()
+    return (database, _broker(), *(_scan(rule, latest.get(rule.key), at) for rule in RULES))
+
+
+def chip(*, at: datetime) -> Chip:
+    """Say in one line when the checks ran last, or that they have not. Two queries."""
+    latest = _latest_whole_runs()
+    runs = [latest[rule.key] for rule in RULES if rule.key in latest]
+    beat = Heartbeat.objects.filter(name="worker").first()
+    if len(runs) < len(RULES):
+        return Chip(False, "Alert checks have not run yet. New alerts may be missing.")
+    oldest = min(run.finished_at for run in runs if run.finished_at)
+    seen = min(run.patients_judged + run.patients_skipped_as_clear for run in runs)
+    in_scope = max(run.patients_in_scope for run in runs)
+    failed = sum(run.failure_count for run in runs)
+    sign = max(beat.at, oldest) if beat else oldest
+    if at - oldest > SCAN_AGE or at - sign > HEARTBEAT_AGE:
+        since = oldest if at - oldest > SCAN_AGE else sign
+        return Chip(
+            False,
+            f"Alert checks have not run since {since:%d %b %H:%M} UTC ({_age(at - since)})."
+            " New alerts may be missing.",
+        )
+    if failed:
+        return Chip(
+            False, f"Alert checks are incomplete: {failed} of {in_scope} patients could not be judged."
+        )
+    return Chip(True, f"Alert checks: {_age(at - sign)} ago · {seen} of {in_scope} patients")
+
+
+def latest_whole_runs() -> list[ScanRun]:
+    """Return the latest finished run over everybody of each rule in force, in the rules' order."""
+    latest = _latest_whole_runs()
+    return [latest[rule.key] for rule in RULES if rule.key in latest]
+
+
+def _latest_whole_runs() -> dict[str, ScanRun]:
+    runs = (
+        ScanRun.objects.filter(
+            is_whole=True, finished_at__isnull=False, rule__in=[rule.key for rule in RULES]
+        )
+        .order_by("rule", "-finished_at")
+        .distinct("rule")
+    )
+    return {run.rule: run for run in runs}
+
+
+def _database() -> Check:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('synchronous_commit'), current_setting('fsync')")
+            commit, fsync = cursor.fetchone()
+    except DatabaseError as error:
+        return Check("database", False, "no answer", "answers", type(error).__name__)
+    return Check("database", True, "answers", "answers", f"synchronous_commit {commit}, fsync {fsync}")
+
+
+def _broker() -> Check:
+    try:
+        with Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1) as broker:
+            broker.ping()
+    except RedisError as error:
+        return Check("broker", False, "no answer", "answers", type(error).__name__)
+    return Check("broker", True, "answers", "answers")
+
+
+def _scan(rule: Rule, run: ScanRun | None, at: datetime) -> Check:
+    name = f"scan:{rule.key}"
+    limit = f"a whole run in the last {_age(SCAN_AGE)}"
+    if run is None or run.finished_at is None:
+        return Check(name, False, "never", limit)
+    age = at - run.finished_at
+    judged = run.patients_judged + run.patients_skipped_as_clear
+    detail = (
+        f"version {run.rule_version}, {judged} of {run.patients_in_scope} patients"
+        f" ({run.patients_skipped_as_clear} skipped as clear), {run.failure_count} failures"
+    )
+    ok = (
+        age <= SCAN_AGE
+        and run.failure_count == 0
+        and judged == run.patients_in_scope
+        and run.rule_version == rule.version
+    )
+    return Check(name, ok, f"{_age(age)} ago", limit, detail)
+
+
+def _waiting(at: datetime) -> Check:
+    oldest = WaitingEvaluation.objects.order_by("since").values_list("since", flat=True).first()
+    limit = f"none older than {_age(WAITING_AGE)}"
+    if oldest is None:
+        return Check("waiting evaluations", True, "none", limit)
+    count = WaitingEvaluation.objects.values("patient_id").distinct().count()
+    age = at - oldest
+    return Check("waiting evaluations", age <= WAITING_AGE, f"oldest {_age(age)}", limit, f"{count} patients")
+
+
+def _failures() -> Check:
+    # Counted where every role may count: the failures themselves are rows of patients.
+    count = WaitingEvaluation.objects.filter(attempts__gt=0).values("patient_id").distinct().count()
+    return Check("failed evaluations", count == 0, f"{count} patients", "0 patients")
+
+
+def _heartbeat(name: str, at: datetime) -> Check:
+    limit = f"a sign of life in the last {_age(HEARTBEAT_AGE)}"
+    beat = Heartbeat.objects.filter(name=name).first()
+    if beat is None:
+        return Check(name, False, "never", limit)
+    age = at - beat.at
+    return Check(name, age <= HEARTBEAT_AGE, f"{_age(age)} ago", limit)
+
+
+def _next_run(at: datetime) -> Check:
+    waiting = DueRun.objects.filter(state="waiting").order_by("due_at").first()
+    latest = DueRun.objects.order_by("-due_at").first()
+    if waiting is not None:
+        late = at - waiting.due_at
+        return Check(
+            "next nightly scan", late <= timedelta(hours=2), f"due {_age(late)} ago", "within 2 h of its hour"
+        )
+    if latest is None:
+        return Check("next nightly scan", False, "not planned", "planned")
+    following = latest.due_at + timedelta(days=1)
+    return Check("next nightly scan", following > at, f"{following:%Y-%m-%d %H:%M} UTC", "planned")
+
+
+def _demo_accounts() -> Check:
+    """Invented people must not be able to come in where real patients are."""
+    there = User.objects.filter(is_demo=True, is_active=True).exists()
+    return Check(
+        "demo accounts",
+        settings.DEMO or not there,
+        "present" if there else "none",
+        "none outside a demonstration",
+    )
+
+
+def _age(span: timedelta) -> str:
+    minutes = max(0, round(span.total_seconds() / 60))
+    if minutes < 1:
+        return "less than a minute"
+    if minutes < 120:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    return f"{minutes // (24 * 60)} days"
