@@ -11,12 +11,9 @@ from decimal import Decimal
 
 from registry.clinical.code_lists import TEXT_LIMITS
 from registry.clinical.partial_dates import PartialDate
-from registry.clinical.refusals import Problem, shortened
+from registry.clinical.refusals import CONTROL_CHARACTER, Problem, shortened
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# Tab and line breaks are text. NUL ends a text in the database, C1 controls betray a wrong encoding,
-# lone surrogates cannot be written as UTF-8.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _FORMS = {
     "ICD-10": re.compile(r"[A-Z]\d[0-9A-Z](\.[0-9A-Z]{1,4})?", re.ASCII),
     "ICD-O-3": re.compile(r"[89]\d{3}/[012369]", re.ASCII),
@@ -51,12 +48,11 @@ def check_text(*, field: str, value: str, maximum: int) -> list[Problem]:
                 f"Write at most {maximum}.",
             )
         ]
-    if found := _CONTROL.search(value):
-        readable = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", shortened(value))
+    if found := CONTROL_CHARACTER.search(value):
         return [
             Problem(
                 field,
-                readable,
+                shortened(value),
                 f"Character {found.start() + 1} is a control character (U+{ord(found[0]):04X}).",
                 "Remove it; if accents are broken as well, save the file as UTF-8.",
             )

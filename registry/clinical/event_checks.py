@@ -17,7 +17,7 @@ from registry.clinical.entry_checks import (
     spoken,
 )
 from registry.clinical.partial_dates import PartialDate
-from registry.clinical.refusals import Problem
+from registry.clinical.refusals import Problem, shortened
 
 
 def check_event(
@@ -90,12 +90,14 @@ def _check_coded(*, system: str, code: str) -> list[Problem]:
             Problem(
                 "code_system",
                 "",
-                f"The code {code[:40]} has no code system.",
+                f"The code {shortened(code)} has no code system.",
                 f"One of: {', '.join(code_lists.CODE_SYSTEMS)}.",
             )
         ]
     if not code:
-        return [Problem("code", "", f"The code system {system[:40]} has no code.", "Give both or neither.")]
+        return [
+            Problem("code", "", f"The code system {shortened(system)} has no code.", "Give both or neither.")
+        ]
     return (
         check_listed(field="code_system", value=system, codes=code_lists.CODE_SYSTEMS)
         or check_text(field="code", value=code, maximum=TEXT_LIMITS["code"])

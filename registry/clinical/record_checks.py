@@ -26,7 +26,7 @@ from registry.clinical.entry_checks import (
     spoken,
 )
 from registry.clinical.event_checks import check_event
-from registry.clinical.refusals import Problem
+from registry.clinical.refusals import Problem, shortened
 from registry.clinical.result_checks import check_lab, check_score
 from registry.clinical.study_checks import check_product, check_scheduled_visit, check_site
 from registry.clinical.visit_windows import UNSCHEDULED
@@ -165,7 +165,7 @@ def _check_end(
         found.append(
             Problem(
                 "cause_of_death",
-                cause_of_death[:100],
+                shortened(cause_of_death),
                 "There is a cause of death and follow-up did not end by death.",
                 "Give the reason death with its date, or leave the cause empty.",
             )
@@ -199,7 +199,7 @@ def check_infusion(
                 "Comparators count from the index date; change the cohort if CAR T-cells were given.",
             )
         )
-    if dose_cells is not None and not 0 < dose_cells <= _HIGHEST_DOSE:
+    if dose_cells is not None and not (dose_cells.is_finite() and 0 < dose_cells <= _HIGHEST_DOSE):
         found.append(
             Problem(
                 "dose_cells",
@@ -242,7 +242,7 @@ def check_visit(
         found.append(
             Problem(
                 "missed_reason",
-                missed_reason[:100],
+                shortened(missed_reason),
                 "A completed visit has a reason for having been missed.",
                 "Leave the reason empty, or give the status missed.",
             )

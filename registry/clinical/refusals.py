@@ -1,14 +1,20 @@
 """How a refusal speaks: what we read, what we expect, what to do. The same words on page, API and import."""
 
+import re
 from dataclasses import dataclass
+
+# Tab and line breaks are text. NUL ends a text in the database, C1 controls betray a wrong encoding,
+# lone surrogates cannot be written as UTF-8.
+CONTROL_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 # A cell of ten megabytes must not come back in an error report.
 _SHOWN = 100
 
 
 def shortened(value: str) -> str:
-    """Return `value` short enough for a message, the cut marked."""
-    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
+    """Return `value` fit for a message: its beginning, the cut marked, what cannot be printed replaced."""
+    beginning = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
+    return CONTROL_CHARACTER.sub("\N{REPLACEMENT CHARACTER}", beginning)
 
 
 @dataclass(frozen=True, slots=True)
