@@ -1,0 +1,161 @@
+"""Which field a sponsor may see. Every field of every model is named; a test fails for one that is not.
+
+The line drawn: coded facts, dates and measurements yes. What identifies a person (the registry's own
+numbers, staff names, a lot that is one patient's own), long free text (where names and places are written)
+and the machinery, no. `term` and `outcome` of an adverse event are short text that a sponsor is obliged
+to assess (E2B(R3) E.i.1, SDTM AETERM) and are seen.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Model
+
+from registry.models.adverse_event import AdverseEvent, AdverseEventFollowUp
+from registry.models.alert import Alert, AlertMove, ScanFailure, ScanRun
+from registry.models.audit import AuditEvent
+from registry.models.export import ApiKey, ExportRecord, Pseudonym
+from registry.models.laboratory import LabResult
+from registry.models.patient import Course, Infusion, Patient
+from registry.models.people import Membership, User
+from registry.models.running import DueRun, Heartbeat, WaitingEvaluation
+from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
+from registry.models.visit import Score, SupportiveTreatment, Visit
+
+KEY = "a row number of the registry's own"
+PATIENT = "identifies the patient inside the registry; the sponsor has a pseudonym"
+STAFF = "names a member of staff"
+FREE_TEXT = "long free text, where names and places are written"
+MACHINERY = "about the running of the registry, not about patients"
+UNSIGHTED = "the whole table is not for sponsors"
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """`seen`: fields a sponsor may see. `unseen`: the others, each with the reason."""
+
+    seen: frozenset[str]
+    unseen: Mapping[str, str]
+
+
+def _says(seen: str = "", **unseen: str) -> Disclosure:
+    return Disclosure(seen=frozenset(seen.split()), unseen=unseen)
+
+
+def _nothing(reason: str, fields: str) -> Disclosure:
+    return Disclosure(seen=frozenset(), unseen=dict.fromkeys(fields.split(), reason))
+
+
+SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
+    Sponsor: _says("key name", id=KEY),
+    Study: _says("key name sponsor", id=KEY),
+    Site: _says("study code name country time_zone", id=KEY),
+    VisitSchedule: _says("study version effective_from", id=KEY),
+    ScheduledVisit: _says(
+        "schedule code offset offset_unit days_before days_after mode repeats_yearly", id=KEY
+    ),
+    Product: _says("study code name target source vector manufacturer", id=KEY),
+    Patient: _says(
+        "study site sex birth_year birth_year_is_derived diagnosis cohort enrolled_on index_date"
+        " follow_up_ended_on follow_up_end_reason disease_onset_year failed_therapies organs_at_baseline"
+        " prior_malignancy",
+        id=KEY,
+        public_id=PATIENT,
+        code=PATIENT,
+        cause_of_death=FREE_TEXT,
+    ),
+    Course: _says("day_zero", id=KEY, patient=PATIENT),
+    Infusion: _says(
+        "id infused_on course product dose_cells lymphodepletion",
+        patient=PATIENT,
+        # Of an allogeneic product, one lot treats many and is shown: queries/sponsor_data.py.
+        lot="the lot of an autologous product is one patient's own and would undo the pseudonym",
+    ),
+    Visit: _says(
+        "id course code status visited_on new_malignancy entered_at origin",
+        patient=PATIENT,
+        missed_reason=FREE_TEXT,
+        new_malignancy_text=FREE_TEXT,
+        submission=MACHINERY,
+        version=MACHINERY,
+        entered_by=STAFF,
+    ),
+    SupportiveTreatment: _says("id given_on kind entered_at origin", patient=PATIENT, entered_by=STAFF),
+    Score: _says("id assessed_on score value entered_at origin", patient=PATIENT, entered_by=STAFF),
+    LabResult: _says(
+        # The id, because the evidence of an alert names its results by it.
+        "id collected_on analyte entered_value entered_unit comparator value lower_limit upper_limit"
+        " superseded_by superseded_at entered_at origin",
+        patient=PATIENT,
+        visit=KEY,
+        superseded_reason=FREE_TEXT,
+        entered_by=STAFF,
+    ),
+    AdverseEvent: _says(
+        "id study term category code_system code coded_term body_system grade grade_scale started_on ended_on"
+        " serious seriousness relatedness outcome aware_on entered_at origin",
+        patient=PATIENT,
+        event_id="chosen by the site and often built from the patient's number",
+        narrative=FREE_TEXT,
+        submission=MACHINERY,
+        entered_by=STAFF,
+    ),
+    AdverseEventFollowUp: _says(
+        "event number reported_on term coded_term code_system code outcome entered_at origin",
+        id=KEY,
+        patient=PATIENT,
+        narrative=FREE_TEXT,
+        entered_by=STAFF,
+    ),
+    Alert: _says(
+        # `subject` and `evidence` are cleaned of what they quote: queries/sponsor_data.py.
+        "public_id rule rule_version subject certainty severity state day_zero first_on last_on evidence"
+        " raised_at last_seen_at decided_at decision ground_gone is_new_since_decision merged_into",
+        id=KEY,
+        patient=PATIENT,
+        limits=MACHINERY,
+        one_per_subject=MACHINERY,
+        decided_by=STAFF,
+    ),
+    AlertMove: _says(
+        "id alert at kind from_state to_state decision rule_version evidence",
+        patient=PATIENT,
+        by=STAFF,
+        reason=FREE_TEXT,
+    ),
+    Pseudonym: _says("code", id=KEY, sponsor=KEY, patient=PATIENT),
+    ScanRun: _nothing(
+        MACHINERY,
+        "id rule rule_version limits as_of trigger is_whole started_at finished_at"
+        " patients_in_scope patients_judged patients_skipped_as_clear failure_count"
+        " findings raised extended withdrawn resolved unchanged seconds",
+    ),
+    ScanFailure: _nothing(MACHINERY, "id run patient rule at error settled_at"),
+    WaitingEvaluation: _nothing(MACHINERY, "id patient since attempts not_before"),
+    DueRun: _nothing(MACHINERY, "id job due_at state attempts error finished_at"),
+    Heartbeat: _nothing(MACHINERY, "name at"),
+    AuditEvent: _nothing(
+        "holds every field of every row, in the internal profile only",
+        "id at actor_id reason origin op tbl pk_text patient_id old new",
+    ),
+    ApiKey: _nothing(
+        UNSIGHTED,
+        "digest token_key user created expiry sponsor study scopes last_used_on revoked_at",
+    ),
+    ExportRecord: _nothing(UNSIGHTED, "id at study by key_prefix dataset format profile row_count sha256"),
+    User: _nothing(
+        STAFF,
+        "id password last_login is_superuser username first_name last_name email is_staff is_active"
+        " date_joined is_demo groups user_permissions",
+    ),
+    Membership: _nothing(STAFF, "id user role site study sponsor granted_at ended_at"),
+}
+
+
+def sponsor_may_see(model: type[Model], field: str) -> bool:
+    """Whether a sponsor may see a field; a field that nobody decided about is a KeyError, not a yes."""
+    disclosure = SPONSOR_SEES[model]
+    if field in disclosure.seen:
+        return True
+    disclosure.unseen[field]
+    return False
