@@ -103,7 +103,9 @@ def database(name: str, default: str) -> dict[str, Any]:
         parts: Mapping[str, Any] = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         parts = {}
-    if not url.startswith(("postgresql://", "postgres://")) or not parts.get("dbname"):
+    ports = str(parts.get("port", "")).replace(",", "")  # several hosts have several ports
+    is_odd = not url.startswith(("postgresql://", "postgres://")) or not (ports.isdigit() or ports == "")
+    if is_odd or not parts.get("dbname"):
         # The value is not repeated: it may hold a password.
         raise NotConfigured(f"{name} must read postgresql://user:password@host:port/database.")
     places = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}

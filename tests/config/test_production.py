@@ -1,0 +1,105 @@
+"""What holds when neither DEMO, DEBUG nor TESTING is set: each test starts a Python of its own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from config.embedded import ROOT
+
+PRODUCTION = {
+    "SECRET_KEY": "x7Jq-0pVt_5dRk2Zs9WmYb3LhNc8QfAg4TuEoXi6BvMl1PyHjDnCeFw",
+    "ALLOWED_HOSTS": "registry.example.org",
+    "DATABASE_URL": "postgresql://registry_app:word@db:5432/registry",
+    "REDIS_URL": "redis://:word@broker:6379/0",
+}
+SHOW = """
+import json
+from config import settings
+print(json.dumps({name: value for name, value in vars(settings).items() if name.isupper()}, default=str))
+"""
+
+
+def python(*words, **environment):
+    """Run Python in the project with only this environment, and return how it ended."""
+    given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "config.settings"}
+    given |= {name: value for name, value in environment.items() if value is not None}
+    return subprocess.run([sys.executable, *words], env=given, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def settings():
+    """The settings of a production start."""
+    done = python("-c", SHOW, **PRODUCTION)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", None),
+        ("SECRET_KEY", "short"),
+        ("ALLOWED_HOSTS", None),
+        ("ALLOWED_HOSTS", "*"),
+        ("DEBUG", "true"),
+        ("DATABASE_URL", "sqlite:///registry.db"),
+    ],
+)
+def test_a_missing_or_odd_value_stops_the_start_with_its_name(name, value):
+    done = python("-c", "import config.settings", **{**PRODUCTION, name: value})
+
+    assert done.returncode != 0
+    assert name in done.stderr.splitlines()[-1]
+
+
+def test_djangos_own_deployment_check_finds_nothing():
+    done = python("manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
+
+    assert done.returncode == 0, done.stderr
+    assert "no issues (0 silenced)" in done.stdout + done.stderr
+
+
+def test_cookies_are_for_this_host_only_and_out_of_reach_of_scripts(settings):
+    for kind in ("SESSION", "CSRF"):
+        assert settings[f"{kind}_COOKIE_NAME"].startswith("__Host-")
+        assert settings[f"{kind}_COOKIE_SECURE"] is True
+        assert settings[f"{kind}_COOKIE_HTTPONLY"] is True
+        assert settings[f"{kind}_COOKIE_SAMESITE"] == "Lax"
+    assert settings["SESSION_COOKIE_AGE"] == 12 * 60 * 60
+    assert settings["SESSION_SAVE_EVERY_REQUEST"] is False
+
+
+def test_the_page_may_load_only_from_its_own_host_and_nothing_inline(settings):
+    directives = settings["CONTENT_SECURITY_POLICY"]["DIRECTIVES"]
+
+    allowed = {source for sources in directives.values() for source in sources}
+
+    assert directives["default-src"] == ["'none'"]
+    assert allowed == {"'none'", "'self'"}
+
+
+def test_neither_the_pinned_date_nor_the_demo_reaches_production():
+    done = python("-c", SHOW, **PRODUCTION, REGISTRY_TODAY="2031-01-01")
+
+    read = json.loads(done.stdout)
+
+    assert read["REGISTRY_TODAY"] is None
+    assert (read["DEMO"], read["DEBUG"], read["TESTING"]) == (False, False, False)
+
+
+def test_an_odd_pinned_date_stops_the_demo_with_its_name(tmp_path):
+    done = python("-c", SHOW, DEMO="1", REGISTRY_DATA_DIR=str(tmp_path), REGISTRY_TODAY="31.01.2031")
+
+    assert done.returncode != 0
+    assert "REGISTRY_TODAY" in done.stderr.splitlines()[-1]
+
+
+def test_programs_must_show_a_key_unless_a_view_says_otherwise(settings):
+    rest = settings["REST_FRAMEWORK"]
+
+    assert rest["DEFAULT_AUTHENTICATION_CLASSES"] == ["registry.api.authentication.KeyAuthentication"]
+    assert rest["DEFAULT_PERMISSION_CLASSES"] == ["rest_framework.permissions.IsAuthenticated"]
+    assert rest["DEFAULT_RENDERER_CLASSES"] == ["rest_framework.renderers.JSONRenderer"]
