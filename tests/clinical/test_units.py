@@ -368,6 +368,13 @@ def test_the_hard_limits_themselves_are_possible(
             ("/uL",),
         ),
         (
+            "PLT",
+            "5000",
+            "10*9/L",
+            "PLT 5000 ×10⁹/L is not possible. Did the laboratory report cells/µL? Choose /µL.",
+            ("/uL",),
+        ),
+        (
             "HGB",
             "8",
             "g/L",
