@@ -1,0 +1,1 @@
+"""Code lists as data: each file names its source, licence, version and who signs it."""

@@ -1,0 +1,191 @@
+"""Words that name a malignancy, found in a text (rules.md MAL-3, MAL-8).
+
+Source: `codelists/malignancy_terms.toml`, which says where its lines come from and who signs them. All
+languages are looked for in every text: sites do not say in which language they write.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from registry.clinical.tokens import Match, PhraseBook, Token, longest, tokenise, written
+
+MalignancyClass = Literal[
+    "t_cell", "myeloid", "lymphoid", "solid", "skin_non_melanoma", "in_situ", "uncertain", "unspecified"
+]
+# In the order in which a reviewer wants to see them (MAL-8).
+CLASSES: tuple[MalignancyClass, ...] = (
+    "t_cell",
+    "myeloid",
+    "lymphoid",
+    "solid",
+    "skin_non_melanoma",
+    "in_situ",
+    "uncertain",
+    "unspecified",
+)
+_LOOK_ALIKE = "look-alike"
+
+
+@dataclass(frozen=True, slots=True)
+class TermHit:
+    """A term of the list at tokens `first` to `last` of a text; `words` as written there.
+
+    `is_generic`: the term says growth, not malignancy (neoplasm, tumour), so *benign* beside it settles it.
+    """
+
+    first: int
+    last: int
+    words: str
+    term: str
+    malignancy_class: MalignancyClass
+    is_generic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as tokens, and what in it names a malignancy, in text order."""
+
+    tokens: tuple[Token, ...]
+    hits: tuple[TermHit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refinement:
+    of: str
+    within: int
+    to: MalignancyClass
+    near: PhraseBook
+
+
+@dataclass(frozen=True, slots=True)
+class _TermList:
+    version: str
+    terms: PhraseBook
+    abbreviations: PhraseBook
+    near: Mapping[str, PhraseBook]
+    classes: Mapping[str, MalignancyClass]
+    generic: frozenset[str]
+    refinements: tuple[_Refinement, ...]
+
+
+def list_version() -> str:
+    """Return name and version of the term list, as a finding shows it (MAL-11)."""
+    return _term_list().version
+
+
+@lru_cache(maxsize=4096)
+def find_terms(*, text: str) -> Reading:
+    """Return the malignancy terms of a text, look-alikes taken out (MAL-3).
+
+    A look-alike takes out the words it covers, never the rest of the text. Says nothing of negation:
+    that is `negation.judge_hits`.
+    """
+    terms = _term_list()
+    tokens = tokenise(text=text)
+    found = terms.terms.find(tokens=tokens) + [
+        match
+        for match in terms.abbreviations.find(tokens=tokens)
+        if match.phrase not in terms.near or _beside(terms.near[match.phrase], match, tokens)
+    ]
+    hits = [match for match in longest(matches=found, tokens=tokens) if match.label != _LOOK_ALIKE]
+    return Reading(tokens=tokens, hits=tuple(_hit(match, terms, tokens) for match in hits))
+
+
+def first_class(classes: Sequence[MalignancyClass]) -> MalignancyClass:
+    """Return the class that a reviewer sees first; `unspecified` when there is none (MAL-8)."""
+    return min(classes, key=CLASSES.index, default="unspecified")
+
+
+def _hit(match: Match, terms: _TermList, tokens: Sequence[Token]) -> TermHit:
+    return TermHit(
+        first=match.first,
+        last=match.last,
+        words=written(tokens=tokens, first=match.first, last=match.last),
+        term=match.phrase,
+        malignancy_class=_refined(terms.classes[match.label], match, terms, tokens),
+        is_generic=match.phrase in terms.generic,
+    )
+
+
+def _beside(near: PhraseBook, match: Match, tokens: Sequence[Token]) -> bool:
+    """Whether the sentence of an ambiguous abbreviation holds a word that settles what it stands for."""
+    sentence = tokens[match.first].sentence
+    same = [at for at, token in enumerate(tokens) if token.sentence == sentence]
+    return any(
+        found.first > match.last or found.last < match.first
+        for found in near.find(tokens=tokens)
+        if found.first in same
+    )
+
+
+def _refined(of: MalignancyClass, match: Match, terms: _TermList, tokens: Sequence[Token]) -> MalignancyClass:
+    words = {token.folded for token in tokens[match.first : match.last + 1]}
+    if of == "lymphoid" and "b" in words:
+        return of
+    for refinement in terms.refinements:
+        if refinement.of == of and any(
+            _distance(found, match, tokens) <= refinement.within
+            for found in refinement.near.find(tokens=tokens)
+        ):
+            return refinement.to
+    return of
+
+
+def _distance(one: Match, other: Match, tokens: Sequence[Token]) -> int:
+    """Return the distance in words between two matches of one sentence; beyond any limit across sentences."""
+    if tokens[one.first].sentence != tokens[other.first].sentence:
+        return len(tokens) + 1
+    if one.first > other.last:
+        return tokens[one.first].word - tokens[other.last].word
+    if other.first > one.last:
+        return tokens[other.first].word - tokens[one.last].word
+    return 0
+
+
+@cache
+def _term_list() -> _TermList:
+    content = tomllib.loads(
+        files("registry.clinical.codelists").joinpath("malignancy_terms.toml").read_text(encoding="utf-8")
+    )
+    sets: dict[str, list[str]] = content["sets"]
+    languages: list[dict[str, Any]] = [value for value in content.values() if _is_language(value)]
+    phrases = [
+        (phrase, kind)
+        for language in languages
+        for kind, group in language["terms"].items()
+        for phrase in group
+    ]
+    phrases += [(phrase, _LOOK_ALIKE) for language in languages for phrase in language["look_alikes"]]
+    abbreviations = [entry for language in languages for entry in language["abbreviations"]]
+    return _TermList(
+        version=f"{content['name']} {content['version']}",
+        terms=PhraseBook(phrases=phrases, sets=sets),
+        abbreviations=PhraseBook(
+            phrases=[(entry["text"], entry["class"]) for entry in abbreviations], upper_case=True
+        ),
+        near={
+            entry["text"]: PhraseBook(phrases=[(phrase, "") for phrase in entry["near"]], sets=sets)
+            for entry in abbreviations
+            if "near" in entry
+        },
+        classes={kind: kind for kind in CLASSES},
+        generic=frozenset(phrase for language in languages for phrase in language["generic"]),
+        refinements=tuple(
+            _Refinement(
+                of=entry["from"],
+                within=entry["within"],
+                to=entry["to"],
+                near=PhraseBook(phrases=[(phrase, "") for phrase in entry["near"]], sets=sets),
+            )
+            for language in languages
+            for entry in language["refinements"]
+        ),
+    )
+
+
+def _is_language(value: object) -> bool:
+    return isinstance(value, dict) and "terms" in value

@@ -1,0 +1,235 @@
+"""Words of a clinical text, and phrases to look for in them (rules.md MAL-3, MAL-4).
+
+A text is read as tokens: runs of letters and digits, and the signs `?` and `;`. Each token keeps what was
+written and its folded form (Unicode NFKC, case folding, accent folding), so that Sézary, SEZARY and
+sezary are one word while an upper-case abbreviation can still be told from a word.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+_TOKEN = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+|[?;]")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
+_JOINS = re.compile(r"[-‐‑–/'’.&+]+")
+_SENTENCE_END = re.compile(r"[.!。]+(?=[\s\"'”’)\]]|$)")
+# Letters that Unicode does not decompose.
+_LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i"})
+_ABBREVIATED = frozenset(
+    {"dr", "mr", "mrs", "ms", "prof", "st", "vs", "eg", "ie", "approx", "incl", "hx", "pt"}
+)
+
+
+def fold(text: str) -> str:
+    """Return the text without case, accents and compatibility forms: `Leukämie` becomes `leukamie`."""
+    plain = unicodedata.normalize("NFKD", text)
+    return (
+        "".join(letter for letter in plain if not unicodedata.combining(letter))
+        .casefold()
+        .translate(_LETTERS)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word or sign. `word` numbers compounds (T-cell is one), `sentence` numbers sentences, from 0.
+
+    `lead` is what joins it to the token before, a space when nothing does.
+    """
+
+    written: str
+    folded: str
+    word: int
+    sentence: int
+    lead: str
+
+
+def tokenise(*, text: str) -> tuple[Token, ...]:
+    """Return the tokens of a text.
+
+    A sentence ends at `.` or `!` before a space, at a question mark that closes a word, and at a line
+    that the next line does not continue in lower case. Where in doubt it ends: a cue that reaches too
+    far drops a hit, one that reaches too short only asks a person.
+    """
+    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+    tokens: list[Token] = []
+    word, sentence, end = -1, 0, 0
+    asked = False
+    for found in _TOKEN.finditer(plain):
+        gap, written = plain[end : found.start()], found[0]
+        is_sign = written in "?;"
+        if tokens and ((asked and gap) or _ends_sentence(gap, tokens[-1], written)):
+            sentence += 1
+        joined = bool(tokens) and _JOINS.fullmatch(gap) is not None
+        if not (is_sign or joined):
+            word += 1
+        asked = written == "?" and not gap and bool(tokens)
+        tokens.append(
+            Token(
+                written=written,
+                folded=fold(written),
+                word=max(word, 0),
+                sentence=sentence,
+                lead=gap if joined else " ",
+            )
+        )
+        end = found.end()
+    return tuple(tokens)
+
+
+def _ends_sentence(gap: str, before: Token, after: str) -> bool:
+    if "\n" in gap and (gap.count("\n") > 1 or not after[0].islower() or re.search(r"[-*•:]", gap)):
+        return True
+    if _SENTENCE_END.search(gap):
+        return before.folded not in _ABBREVIATED
+    # "done.Lymphoma": the space was forgotten.
+    return gap == "." and len(before.written) > 2 and before.written[-1].islower() and after[0].isupper()
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    text: str
+    open_start: bool
+    open_end: bool
+    upper_case: bool
+    joined: bool
+
+    def matches(self, token: Token, previous: Token | None) -> bool:
+        if self.joined and (previous is None or previous.word != token.word):
+            return False
+        if self.text == "#":
+            return token.folded.isdigit()
+        if self.upper_case:
+            return token.written in (self.text, f"{self.text}s")
+        if self.open_start and self.open_end:
+            return self.text in token.folded
+        if self.open_start:
+            return token.folded.endswith(self.text)
+        if self.open_end:
+            return token.folded.startswith(self.text)
+        return token.folded == self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A phrase found at tokens `first` to `last`; `label` is what the book keeps for the phrase."""
+
+    first: int
+    last: int
+    phrase: str
+    label: str
+
+
+class PhraseBook:
+    """Phrases as a code list writes them, found in a text whatever else they contain.
+
+    `lymphom*` is a word start, `*carcinom*` also matches inside a compound, `tumo(u)r` has an optional
+    part, `ca <organ>` stands for every word of the set `organ`, `#` for a number, `h/o` wants its parts
+    joined. With `upper_case` the words count only as written in capitals (a plural s may follow).
+    """
+
+    def __init__(
+        self,
+        *,
+        phrases: Iterable[tuple[str, str]],
+        sets: Mapping[str, Sequence[str]] | None = None,
+        upper_case: bool = False,
+    ) -> None:
+        self._exact: dict[str, list[tuple[tuple[_Part, ...], str, str]]] = {}
+        self._starts: dict[str, list[tuple[tuple[_Part, ...], str, str]]] = {}
+        self._anywhere: list[tuple[tuple[_Part, ...], str, str]] = []
+        for phrase, label in phrases:
+            for spelling in _spellings(phrase, sets or {}):
+                parts = _parts(spelling, upper_case)
+                entry = (parts, phrase, label)
+                if parts[0].open_start:
+                    self._anywhere.append(entry)
+                elif parts[0].open_end:
+                    self._starts.setdefault(parts[0].text, []).append(entry)
+                else:
+                    self._exact.setdefault(parts[0].text.casefold(), []).append(entry)
+                    if upper_case:
+                        self._exact.setdefault(f"{parts[0].text.casefold()}s", []).append(entry)
+        self._start_lengths = sorted({len(start) for start in self._starts})
+        self._inside = re.compile(
+            "|".join(sorted({re.escape(e[0][0].text) for e in self._anywhere})) or r"(?!)"
+        )
+
+    def find(self, *, tokens: Sequence[Token]) -> list[Match]:
+        """Return every match, overlapping ones too, in text order. No match crosses a sentence."""
+        found: list[Match] = []
+        for first, token in enumerate(tokens):
+            folded = token.folded
+            entries = list(self._exact.get(folded, ()))
+            for length in self._start_lengths:
+                if length > len(folded):
+                    break
+                entries += self._starts.get(folded[:length], ())
+            if self._anywhere and self._inside.search(folded):
+                entries += self._anywhere
+            for parts, phrase, label in entries:
+                last = first + len(parts) - 1
+                if last >= len(tokens) or tokens[last].sentence != token.sentence:
+                    continue
+                if all(
+                    part.matches(tokens[at], tokens[at - 1] if at > first else None)
+                    for at, part in enumerate(parts, first)
+                ):
+                    found.append(Match(first=first, last=last, phrase=phrase, label=label))
+        return found
+
+
+def longest(*, matches: Iterable[Match], tokens: Sequence[Token]) -> list[Match]:
+    """Return the matches that no longer match overlaps, in text order."""
+    taken: set[int] = set()
+    kept: list[Match] = []
+
+    def length(match: Match) -> tuple[int, int, int]:
+        return (match.first - match.last, -len(match.phrase), match.first)
+
+    for match in sorted(matches, key=length):
+        span = range(match.first, match.last + 1)
+        if taken.isdisjoint(span):
+            taken.update(span)
+            kept.append(match)
+    return sorted(kept, key=lambda match: match.first)
+
+
+def written(*, tokens: Sequence[Token], first: int, last: int) -> str:
+    """Return tokens as written, on one line."""
+    rest = (token.lead + token.written for token in tokens[first + 1 : last + 1])
+    return tokens[first].written + "".join(rest)
+
+
+def _spellings(phrase: str, sets: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    choices: list[Sequence[str]] = []
+    for piece in re.split(r"(\([^)]*\)|<\w+>)", phrase):
+        if piece.startswith("("):
+            choices.append(("", piece[1:-1]))
+        elif piece.startswith("<"):
+            choices.append([one for word in sets[piece[1:-1]] for one in _spellings(word, {})])
+        else:
+            choices.append((piece,))
+    return ("".join(pieces) for pieces in product(*choices))
+
+
+def _parts(spelling: str, upper_case: bool) -> tuple[_Part, ...]:
+    parts: list[_Part] = []
+    for word in spelling.split():
+        pieces = re.split(r"[/'’]", word)
+        for number, piece in enumerate(pieces):
+            # T-LGL is written with and without the hyphen, so a hyphen asks for nothing.
+            for bit in piece.split("-"):
+                bare = bit.strip("*")
+                parts.append(
+                    _Part(
+                        text=bare if upper_case or bare in "#?" else fold(bare),
+                        open_start=bit.startswith("*"),
+                        open_end=bit.endswith("*"),
+                        upper_case=upper_case,
+                        joined=number > 0,
+                    )
+                )
+    return tuple(parts)
