@@ -28,7 +28,6 @@ from registry.clinical.entry_checks import (
 from registry.clinical.event_checks import check_event
 from registry.clinical.refusals import Problem, shortened
 from registry.clinical.result_checks import check_lab, check_score
-from registry.clinical.study_checks import check_product, check_scheduled_visit, check_site
 from registry.clinical.visit_windows import UNSCHEDULED
 
 __all__ = [
@@ -39,10 +38,7 @@ __all__ = [
     "check_infusion",
     "check_lab",
     "check_patient",
-    "check_product",
-    "check_scheduled_visit",
     "check_score",
-    "check_site",
     "check_support",
     "check_text",
     "check_visit",

@@ -20,10 +20,7 @@ from registry.clinical.record_checks import (
     check_infusion,
     check_lab,
     check_patient,
-    check_product,
-    check_scheduled_visit,
     check_score,
-    check_site,
     check_support,
     check_text,
     check_visit,
@@ -595,88 +592,6 @@ def test_a_score_is_a_listed_one_with_a_number(changes: dict[str, object], refus
 
 def test_every_score_has_a_range():
     assert list(code_lists.SCORE_RANGES) == list(code_lists.SCORES)
-
-
-# Sites, products, schedules
-
-
-@pytest.mark.parametrize(
-    ("changes", "refused"),
-    [
-        ({}, []),
-        ({"site_id": ""}, ["site_id"]),
-        ({"name": ""}, ["name"]),
-        ({"country": "UK"}, ["country"]),
-        ({"country": "at"}, ["country"]),
-        ({"country": ""}, ["country"]),
-        ({"time_zone": "Vienna"}, ["time_zone"]),
-        ({"time_zone": "Europe"}, ["time_zone"]),
-        ({"time_zone": ""}, ["time_zone"]),
-        ({"time_zone": "../etc/passwd"}, ["time_zone"]),
-        ({"time_zone": "x" * 1000}, ["time_zone"]),
-        ({"time_zone": "UTC"}, []),
-    ],
-)
-def test_a_site_has_a_country_and_a_time_zone(changes: dict[str, str], refused: list[str]):
-    usual = {"site_id": "001", "name": "Vienna", "country": "AT", "time_zone": "Europe/Vienna"}
-
-    assert fields(check_site(**usual | changes)) == refused
-
-
-@pytest.mark.parametrize(
-    ("changes", "refused"),
-    [
-        ({}, []),
-        ({"target": "CD20"}, ["target"]),
-        ({"source": "auto"}, ["source"]),
-        ({"vector": ""}, ["vector"]),
-        ({"manufacturer": "x" * 201}, ["manufacturer"]),
-    ],
-)
-def test_a_product_has_a_target_a_source_and_a_vector(changes: dict[str, str], refused: list[str]):
-    usual = {
-        "product_id": "P1",
-        "name": "Product 1",
-        "target": "CD19",
-        "source": "autologous",
-        "vector": "lentiviral",
-    }
-
-    assert fields(check_product(**usual | changes)) == refused
-
-
-@pytest.mark.parametrize(
-    ("changes", "refused"),
-    [
-        ({}, []),
-        ({"offset": 0}, []),
-        ({"offset": -1}, ["offset"]),
-        ({"offset": None}, ["offset"]),
-        ({"offset": 721}, ["offset"]),
-        ({"offset": 721, "offset_unit": "day"}, []),
-        ({"offset_unit": "week"}, ["offset_unit"]),
-        ({"days_before": -1}, ["days_before"]),
-        ({"days_after": 366}, ["days_after"]),
-        ({"mode": ""}, []),
-        ({"mode": "phone"}, ["mode"]),
-        ({"version": 0}, ["version"]),
-        ({"effective_from": None}, ["effective_from"]),
-        ({"visit_code": "x" * 21}, ["visit_code"]),
-    ],
-)
-def test_a_schedule_row_has_an_offset_and_a_window(changes: dict[str, object], refused: list[str]):
-    usual: dict[str, object] = {
-        "version": 1,
-        "effective_from": date(2025, 1, 1),
-        "visit_code": "M6",
-        "offset": 6,
-        "offset_unit": "month",
-        "days_before": 30,
-        "days_after": 30,
-        "mode": "on_site",
-    }
-
-    assert fields(check_scheduled_visit(**usual | changes)) == refused  # type: ignore[arg-type]
 
 
 # Text
