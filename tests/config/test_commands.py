@@ -3,8 +3,10 @@
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
