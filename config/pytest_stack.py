@@ -27,6 +27,7 @@ def pytest_load_initial_conftests() -> Generator[None, Any, Any]:
     if not all(given.values()):
         _engines = embedded.Engines.for_tests()
         os.environ["REGISTRY_DATA_DIR"] = str(_engines.data)
+        (_engines.data / "static").mkdir()  # WhiteNoise warns at each request when there is none
         _engines.start(postgres=not given["DATABASE_URL"], valkey=not given["REDIS_URL"])
         if not given["DATABASE_URL"]:
             os.environ["DATABASE_URL"] = os.environ["DATABASE_OWNER_URL"] = _engines.owner_url

@@ -145,6 +145,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "registry.api.errors.problem",
 }
+# Its own table of tokens is swapped for ours; knox's migrations would make it all the same.
+MIGRATION_MODULES = {"knox": None}
 KNOX_TOKEN_MODEL = "registry.ApiKey"  # noqa: S105
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer"}
 SPECTACULAR_SETTINGS = {
@@ -194,7 +196,7 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static" if DEMO else BASE_DIR / "static_collected"
+STATIC_ROOT = BASE_DIR / "static_collected" if PRODUCTION else DATA_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
