@@ -94,7 +94,7 @@ def _as_array(ids: frozenset[int]) -> str:
 def _read() -> tuple[str, ...]:
     columns = ", ".join(f"coalesce(current_setting('registry.{name}', true), '')" for name in _SETTINGS)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns}")  # noqa: S608 - fixed names
+        cursor.execute(f"SELECT {columns}")
         return tuple(cursor.fetchone())
 
 

@@ -15,7 +15,7 @@ from registry.clinical.refusals import CONTROL_CHARACTER, Problem, shortened
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FORMS = {
-    "ICD-10": re.compile(r"[A-Z]\d[0-9A-Z](\.[0-9A-Z]{1,4})?", re.ASCII),
+    "ICD-10": re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?", re.ASCII),
     "ICD-O-3": re.compile(r"[89]\d{3}/[012369]", re.ASCII),
     "MedDRA": re.compile(r"\d{8}", re.ASCII),
     # CTCAE names its terms by MedDRA code or, in print, by words.

@@ -49,9 +49,7 @@ def check_event(
         *check_listed(field="category", value=category, codes=code_lists.EVENT_CATEGORIES, required=False),
         *_check_coded(system=code_system, code=code),
         *check_whole_number(field="grade", value=grade, low=1, high=5),
-        *check_listed(
-            field="grade_scale", value=grade_scale, codes=code_lists.GRADE_SCALES, required=grade is not None
-        ),
+        *check_listed(field="grade_scale", value=grade_scale, codes=code_lists.GRADE_SCALES, required=False),
         *life.check(field="started_on", on=started_on, what="An event that began"),
         *until_today.check(field="ended_on", on=ended_on, what="An event that ended"),
         *check_all_listed(field="seriousness", values=seriousness, codes=code_lists.SERIOUSNESS),

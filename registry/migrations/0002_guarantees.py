@@ -11,7 +11,7 @@ WATCHED = [
     "sponsor", "study", "site", "visitschedule", "scheduledvisit", "product",
     "patient", "course", "infusion", "visit", "labresult", "supportivetreatment", "score",
     "adverseevent", "adverseeventfollowup", "alert", "alertmove",
-    "membership", "pseudonym", "exportrecord",
+    "membership", "user_groups", "user_user_permissions", "pseudonym", "exportrecord",
 ]
 
 
@@ -32,7 +32,6 @@ class Migration(migrations.Migration):
         ("contenttypes", "__latest__"),
         ("sessions", "__latest__"),
         ("account", "__latest__"),
-        ("knox", "__latest__"),
     ]
 
     operations = [

@@ -60,7 +60,7 @@ class AdverseEvent(Entered):
             ),
             models.CheckConstraint(
                 name="adverse_event_criteria_only_when_serious",
-                condition=Q(seriousness=[]) | Q(serious=True),
+                condition=Q(seriousness=[]) | Q(serious=True, serious__isnull=False),
             ),
             models.CheckConstraint(
                 name="adverse_event_dates_are_iso",
