@@ -11,6 +11,7 @@ from registry.clinical.units import to_canonical
 from registry.models import (
     AdverseEvent,
     Alert,
+    AlertMove,
     Course,
     Infusion,
     LabResult,
@@ -18,6 +19,7 @@ from registry.models import (
     Patient,
     Product,
     ScheduledVisit,
+    Score,
     Site,
     Sponsor,
     Study,
@@ -195,6 +197,30 @@ def make_alert(*, patient, rule="prolonged_cytopenia", subject="ANC", **facts) -
             "last_seen_at": NIGHT,
             **facts,
         }
+    )
+
+
+def make_score(*, patient, assessed_on=date(2024, 6, 1), score="SLEDAI-2K", value="4") -> Score:
+    return Score.objects.create(
+        patient=patient, assessed_on=assessed_on, score=score, value=value, entered_at=NIGHT, origin="form"
+    )
+
+
+def make_decision(*, alert, by=None, decision="need_information", reason="asked the site") -> AlertMove:
+    """A person's decision as it stands in the alert's life; the alert itself is left as it is."""
+    return AlertMove.objects.create(
+        alert=alert,
+        patient=alert.patient,
+        at=NIGHT,
+        by=by
+        or make_user(username=f"officer-{next(_numbers)}", role="safety_officer", study=alert.patient.study),
+        kind="decided",
+        from_state="open",
+        to_state="in_review",
+        decision=decision,
+        reason=reason,
+        rule_version=alert.rule_version,
+        evidence=alert.evidence,
     )
 
 

@@ -1,0 +1,33 @@
+"""The record of who took which data out."""
+
+from datetime import datetime
+
+from registry.access.roles import require
+from registry.access.scope import NOTHING, acting
+from registry.models import ExportRecord, Study, User
+
+
+def record(
+    *,
+    study: Study,
+    dataset: str,
+    format: str,
+    profile: str,
+    row_count: int,
+    sha256: str,
+    by: User | None,
+    at: datetime,
+) -> ExportRecord:
+    """Keep that a dataset of a study was taken; raises NotAllowed for whoever may not take one."""
+    require(by, "take_exports")
+    with acting(rows=NOTHING, by=by, reason="an export was taken"):
+        return ExportRecord.objects.create(
+            at=at,
+            study=study,
+            by=by,
+            dataset=dataset,
+            format=format,
+            profile=profile,
+            row_count=row_count,
+            sha256=sha256,
+        )
