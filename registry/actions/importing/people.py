@@ -1,0 +1,396 @@
+"""Patients of an import, their infusions and the courses these open."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Protocol
+
+from django.db.models import Max
+
+from registry.actions.importing.checking import Facts, accepted, unknown
+from registry.actions.importing.frame import Frame
+from registry.actions.importing.merging import Entry, Merge, Writes
+from registry.actions.importing.record import Ledger, Record, Row
+from registry.clinical.entry_checks import spoken
+from registry.clinical.record_checks import check_infusion, check_patient
+from registry.clinical.refusals import Problem
+from registry.clinical.study_days import course_of
+from registry.models import Course, Infusion, LabResult, Patient, Visit
+
+_PATIENT_FILES = (
+    "patients.csv",
+    "infusions.csv",
+    "visits.csv",
+    "labs.csv",
+    "support.csv",
+    "adverse_events.csv",
+    "scores.csv",
+)
+# What a patient is made of when a file lacks the optional columns.
+_OPTIONAL: dict[str, Any] = {
+    "enrolled_on": None,
+    "index_date": None,
+    "follow_up_ended_on": None,
+    "follow_up_end_reason": "",
+    "cause_of_death": "",
+    "disease_onset_year": None,
+    "failed_therapies": None,
+    "organs_at_baseline": [],
+    "prior_malignancy": None,
+}
+
+
+class Today(Protocol):
+    """The date at a site: `registry.clock.today`."""
+
+    def __call__(self, *, time_zone: str) -> date: ...
+
+
+@dataclass(slots=True, eq=False)
+class Person:
+    """A patient as they will be after the import, with all their courses."""
+
+    patient: Patient
+    today: date
+    row: Row | None = None
+    courses: dict[date, Course] = field(default_factory=dict)
+    infused_days: set[date] = field(default_factory=set)
+    day_zeros_of_record: list[date] = field(default_factory=list)
+    stored_visits: list[Visit] = field(default_factory=list)
+    latest_kept_on: date | None = None
+
+    def course_at(self, on: date | None) -> Course | None:
+        """Return the course of a day; of a visit without a day, the latest the record tells of."""
+        day_zeros = tuple(self.courses)
+        if on is not None:
+            day_zero = course_of(on, day_zeros=day_zeros)
+        else:
+            day_zero = max(self.day_zeros_of_record or day_zeros, default=None)
+        return self.courses.get(day_zero) if day_zero else None
+
+    def note_kept(self, on: date | None) -> None:
+        """Remember the latest date of a stored fact that the record does not touch."""
+        if on is not None and (self.latest_kept_on is None or on > self.latest_kept_on):
+            self.latest_kept_on = on
+
+
+@dataclass(slots=True)
+class People:
+    """Everyone whom the record names, by patient id."""
+
+    frame: Frame
+    record: Record
+    ledger: Ledger
+    writes: Writes
+    by_id: dict[str, Person] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+
+    def find(self, file: str, row: Row) -> Person | None:
+        """Return the patient of a row; None after noting a wrong id, silently when that was noted before."""
+        if not row.is_whole:
+            return None
+        code = row.cells["patient_id"]
+        person = self.by_id.get(code)
+        if person is not None or code in self.refused or not self.record.is_readable("patients.csv"):
+            return person
+        problem = (
+            unknown("patient_id", code, what="patient", where="patients.csv")
+            if code
+            else Problem("patient_id", "", "The patient's id is empty.", "It must be given.")
+        )
+        self.ledger.refuse(file, row, problem)
+        return None
+
+    @property
+    def stored_ids(self) -> list[int]:
+        return [person.patient.pk for person in self.by_id.values() if person.patient.pk]
+
+
+def plan_people(*, record: Record, frame: Frame, today: Today, ledger: Ledger, writes: Writes) -> People:
+    """Merge patients and infusions; open, move and complete courses."""
+    people = People(frame=frame, record=record, ledger=ledger, writes=writes)
+    todays: dict[str, date] = {}
+
+    def today_at(time_zone: str) -> date:
+        if time_zone not in todays:
+            todays[time_zone] = today(time_zone=time_zone)
+        return todays[time_zone]
+
+    stored = _load(people, today_at)
+    _merge_patients(people, stored, today_at)
+    _load_courses(people)
+    _merge_infusions(people)
+    _place_courses(people)
+    _reattach_visits(people)
+    _note_results(people)
+    return people
+
+
+def _load(people: People, today_at: Callable[[str], date]) -> dict[str, Patient]:
+    codes = {row.cells.get("patient_id", "") for file in _PATIENT_FILES for row in people.record.rows(file)}
+    frame = people.frame
+    if frame.study.pk is None:
+        return {}
+    sites = {site.pk: site for site in frame.sites.values() if site.pk}
+    stored = {}
+    for patient in Patient.objects.filter(study=frame.study, code__in=codes):
+        patient.site = sites[patient.site_id]
+        patient.study = frame.study
+        stored[patient.code] = patient
+        people.by_id[patient.code] = Person(patient=patient, today=today_at(patient.site.time_zone))
+    return stored
+
+
+def _merge_patients(people: People, stored: dict[str, Patient], today_at: Callable[[str], date]) -> None:
+    frame, ledger = people.frame, people.ledger
+
+    def make(code: str, values: Any) -> Patient:
+        return Patient(study=frame.study, code=code, **{**_OPTIONAL, **values})
+
+    merge = Merge("patients.csv", ledger, people.writes, stored, make, columns={"site": "site_id"})
+    born = {code: patient.birth_year for code, patient in stored.items()}
+    for row in people.record.rows("patients.csv"):
+        code = row.cells.get("patient_id", "")
+        site = frame.sites.get(row.cells.get("site_id", ""))
+        day = today_at(site.time_zone if site else "UTC")
+
+        def check(facts: Facts, *, site: Any = site, row: Row = row, day: date = day) -> list[Problem]:
+            found = [] if site else _check_site(people, row)
+            return [*found, *_check_patient(facts, stored.get(facts["patient_id"]), day)]
+
+        facts = accepted(file="patients.csv", row=row, ledger=ledger, check=check)
+        if facts is None or site is None:
+            people.refused.add(code)
+            people.by_id.pop(code, None)
+            continue
+        values = {name: value for name, value in facts.items() if name not in ("patient_id", "site_id")}
+        if code in born and born[code] != values["birth_year"]:
+            values.setdefault("birth_year_is_derived", False)
+        patient = merge.add(Entry(row=row, key=code, values={**values, "site": site}))
+        if patient is not None:
+            person = people.by_id.setdefault(code, Person(patient=patient, today=day))
+            person.today = day
+            person.row = person.row or row
+
+
+def _check_site(people: People, row: Row) -> list[Problem]:
+    code = row.cells["site_id"]
+    if ("sites.csv", code) in people.frame.refused or not people.record.is_readable("sites.csv"):
+        return []
+    if not code:
+        return [Problem("site_id", "", "The site's id is empty.", "It must be given.")]
+    return [unknown("site_id", code, what="site", where="sites.csv")]
+
+
+def _check_patient(facts: Facts, stored: Patient | None, today: date) -> list[Problem]:
+    """Check the patient as they will be: an absent column leaves what is stored."""
+    merged = {
+        **{name: getattr(stored, name) if stored else value for name, value in _OPTIONAL.items()},
+        **facts,
+    }
+    for name in ("site_id", "prior_malignancy", "birth_year_is_derived"):
+        merged.pop(name, None)
+    return check_patient(**merged, today=today)
+
+
+def _load_courses(people: People) -> None:
+    by_pk = {person.patient.pk: person for person in people.by_id.values() if person.patient.pk}
+    courses = {}
+    for course in Course.objects.filter(patient__in=people.stored_ids):
+        by_pk[course.patient_id].courses[course.day_zero] = course
+        courses[course.pk] = course
+    for visit in Visit.objects.filter(patient__in=people.stored_ids):
+        visit.course = courses[visit.course_id]
+        by_pk[visit.patient_id].stored_visits.append(visit)
+
+
+def _merge_infusions(people: People) -> None:
+    by_pk = {person.patient.pk: person for person in people.by_id.values() if person.patient.pk}
+    products = {product.pk: product for product in people.frame.products.values() if product.pk}
+    stored = {}
+    for infusion in Infusion.objects.filter(patient__in=people.stored_ids):
+        person = by_pk[infusion.patient_id]
+        infusion.product = products[infusion.product_id]
+        person.infused_days.add(infusion.infused_on)
+        stored[person, infusion.infused_on] = infusion
+    _turn_into_first_infusion(people)
+
+    def make(key: tuple[Person, date], values: Any) -> Infusion:
+        person, on = key
+        return Infusion(
+            patient=person.patient, course=_course_for(person, on, people.writes), infused_on=on, **values
+        )
+
+    merge = Merge(
+        "infusions.csv", people.ledger, people.writes, stored, make, columns={"product": "product_id"}
+    )
+    for row in people.record.rows("infusions.csv"):
+        person_of_row = people.find("infusions.csv", row)
+        if person_of_row is None:
+            continue
+        product = people.frame.products.get(row.cells["product_id"])
+
+        def check(
+            facts: Facts, *, person: Person = person_of_row, product: Any = product, row: Row = row
+        ) -> list[Problem]:
+            found = [] if product else _check_product(people, row)
+            return [*found, *_check_infusion(facts, person)]
+
+        facts = accepted(file="infusions.csv", row=row, ledger=people.ledger, check=check)
+        if facts is None or product is None:
+            continue
+        on = facts["infused_on"]
+        values = {k: v for k, v in facts.items() if k not in ("patient_id", "infused_on", "product_id")}
+        person_of_row.infused_days.add(on)
+        person_of_row.day_zeros_of_record.append(on)
+        merge.add(Entry(row=row, key=(person_of_row, on), values={**values, "product": product}))
+    for infusion in merge.untouched():
+        by_pk[infusion.patient_id].note_kept(infusion.infused_on)
+
+
+def _check_product(people: People, row: Row) -> list[Problem]:
+    code = row.cells["product_id"]
+    if ("products.csv", code) in people.frame.refused or not people.record.is_readable("products.csv"):
+        return []
+    if not code:
+        return [Problem("product_id", "", "The product's id is empty.", "It must be given.")]
+    return [unknown("product_id", code, what="product", where="products.csv")]
+
+
+def _check_infusion(facts: Facts, person: Person) -> list[Problem]:
+    patient = person.patient
+    return check_infusion(
+        infused_on=facts["infused_on"],
+        dose_cells=facts.get("dose_cells"),
+        birth_year=patient.birth_year,
+        died_on=patient.died_on,
+        today=person.today,
+        cohort=patient.cohort,
+        lot=facts.get("lot", ""),
+        lymphodepletion=facts.get("lymphodepletion", ""),
+    )
+
+
+def _course_for(person: Person, day_zero: date, writes: Writes) -> Course:
+    """Return the course that begins on the day, opened when there is none."""
+    course = person.courses.get(day_zero)
+    if course is None:
+        course = person.courses[day_zero] = Course(patient=person.patient, day_zero=day_zero)
+        writes.create(course)
+    return course
+
+
+def _turn_into_first_infusion(people: People) -> None:
+    """Who was a comparator and turns out to have been treated keeps the course, from the first infusion."""
+    first: dict[Person, date] = {}
+    for row in people.record.rows("infusions.csv"):
+        person = people.by_id.get(row.cells.get("patient_id", ""))
+        on = row.facts.get("infused_on")
+        if person and on and person.patient.cohort == "CAR_T" and on not in person.infused_days:
+            first[person] = min(on, first.get(person, on))
+    for person, on in first.items():
+        loose = [day for day in person.courses if day not in person.infused_days]
+        if loose and on not in person.courses:
+            _move_course(person, before=loose[0], to=on, column="cohort", people=people)
+
+
+def _place_courses(people: People) -> None:
+    """Give comparators the course of their index date, and move one that was corrected."""
+    for person in people.by_id.values():
+        patient, index_date = person.patient, person.patient.index_date
+        if patient.cohort == "CAR_T":
+            if person.row and any(day not in person.infused_days for day in person.courses):
+                people.ledger.stop("patients.csv", person.row, _COHORT_NEEDS_INFUSION)
+            continue
+        if person.infused_days and person.row:
+            people.ledger.stop("patients.csv", person.row, _COHORT_HAS_INFUSIONS)
+        elif index_date:
+            person.day_zeros_of_record.append(index_date)
+            if not person.courses:
+                _course_for(person, index_date, people.writes)
+            elif index_date not in person.courses:
+                before = min(person.courses)
+                _move_course(person, before=before, to=index_date, column="index_date", people=people)
+
+
+def _move_course(person: Person, *, before: date, to: date, column: str, people: People) -> None:
+    course = person.courses.pop(before)
+    course.day_zero = to
+    person.courses[to] = course
+    people.writes.update(course, "day_zero")
+    early = [visit.visited_on for visit in person.stored_visits if visit.visited_on and visit.visited_on < to]
+    if early and person.row:
+        visit_on = spoken(min(early))
+        problem = Problem(
+            column,
+            to.isoformat(),
+            f"The visit on {visit_on} would be before day 0, {spoken(to)}.",
+            f"A day 0 up to {visit_on}, or leave {spoken(before)}.",
+        )
+        people.ledger.stop("patients.csv", person.row, problem)
+
+
+_COHORT_HAS_INFUSIONS = Problem(
+    "cohort", "COMPARATOR", "The patient has infusions and is called a comparator.", "Write CAR_T."
+)
+_COHORT_NEEDS_INFUSION = Problem(
+    "cohort",
+    "CAR_T",
+    "The patient was followed from an index date and has no infusion that replaces it.",
+    "Give the infusion in the same bundle, or write COMPARATOR.",
+)
+
+
+def _reattach_visits(people: People) -> None:
+    """A visit's day 0 is the latest infusion on or before it, also when that infusion is told later."""
+    for person in people.by_id.values():
+        for visit in moved_visits(visits=person.stored_visits, courses=person.courses):
+            people.writes.update(visit, "course")
+
+
+def moved_visits(*, visits: Iterable[Visit], courses: dict[date, Course]) -> list[Visit]:
+    """Give each dated visit the course it lies in; returns those that changed course."""
+    moved = []
+    for visit in visits:
+        if visit.visited_on is None:
+            continue
+        day_zero = course_of(visit.visited_on, day_zeros=tuple(courses))
+        if day_zero is not None and courses[day_zero] is not visit.course:
+            visit.course = courses[day_zero]
+            moved.append(visit)
+    return moved
+
+
+def _note_results(people: People) -> None:
+    """A correction keeps its day, so the latest day of results stands whatever the file of results says."""
+    died = {p.patient.pk: p for p in people.by_id.values() if p.row and p.patient.pk and p.patient.died_on}
+    latest = (
+        LabResult.objects.filter(patient__in=list(died), superseded_at__isnull=True)
+        .values("patient_id")
+        .annotate(latest_on=Max("collected_on"))
+        .values_list("patient_id", "latest_on")
+    )
+    for pk, on in latest:
+        died[pk].note_kept(on)
+
+
+def check_deaths(people: People) -> None:
+    """Refuse a date of death before what is already stored and stays."""
+    for person in people.by_id.values():
+        patient = person.patient
+        died_on, kept_on = patient.died_on, person.latest_kept_on
+        if person.row is None or died_on is None or kept_on is None or kept_on <= died_on:
+            continue
+        facts = {**_stored_facts(patient), "latest_record_on": kept_on}
+        for problem in _check_patient(facts, patient, person.today):
+            people.ledger.stop("patients.csv", person.row, problem)
+
+
+def _stored_facts(patient: Patient) -> Facts:
+    return {
+        "patient_id": patient.code,
+        "sex": patient.sex,
+        "birth_year": patient.birth_year,
+        "diagnosis": patient.diagnosis,
+        "cohort": patient.cohort,
+    }
