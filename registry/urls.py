@@ -7,4 +7,6 @@ from registry.web import home
 urlpatterns = [
     path("", home.home, name="home"),
     path("account/", include("registry.web.account.urls")),
+    path("alerts/", include("registry.web.officer.urls")),
+    path("", include("registry.web.study.urls")),
 ]

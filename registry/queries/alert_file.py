@@ -1,0 +1,99 @@
+"""Everything an officer reads beside one alert, in a fixed number of queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.db.models import Max, Prefetch, Q
+
+from registry.models import (
+    AdverseEvent,
+    AdverseEventFollowUp,
+    Alert,
+    AlertMove,
+    Course,
+    LabResult,
+    SupportiveTreatment,
+    Visit,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFile:
+    """One alert with what surrounds it, oldest first; `others` and `earlier_decisions` newest first.
+
+    `results`: current results of the analytes asked for, and those the evidence used even when superseded
+    since. `latest_contact_on`: the latest completed visit or blood sample.
+    """
+
+    alert: Alert
+    moves: tuple[AlertMove, ...]
+    others: tuple[Alert, ...]
+    earlier_decisions: tuple[AlertMove, ...]
+    day_zeros: tuple[date, ...]
+    results: tuple[LabResult, ...]
+    supports: tuple[SupportiveTreatment, ...]
+    events: tuple[AdverseEvent, ...]
+    visits: tuple[Visit, ...]
+    latest_contact_on: date | None
+
+
+def alert_file(
+    *, alert: Alert, analytes: Sequence[str], used_results: Sequence[int], from_on: date, to_on: date
+) -> AlertFile:
+    """Read the file of one alert; results are those dated from `from_on` to `to_on`."""
+    patient_id = alert.patient_id
+    moves = list(
+        AlertMove.objects.filter(patient_id=patient_id)
+        .filter(Q(alert=alert) | ~Q(decision=""))
+        .select_related("by", "alert")
+        .order_by("at", "pk")
+    )
+    # A joined alert is named by a link, so the one it went into is read with the others.
+    others = Alert.objects.filter(patient_id=patient_id).exclude(pk=alert.pk).order_by("-raised_at", "-pk")
+    visits = tuple(
+        Visit.objects.filter(patient_id=patient_id).select_related("course").order_by("visited_on", "pk")
+    )
+    return AlertFile(
+        alert=alert,
+        moves=tuple(move for move in moves if move.alert_id == alert.pk),
+        others=tuple(others),
+        earlier_decisions=tuple(move for move in reversed(moves) if move.alert_id != alert.pk),
+        day_zeros=tuple(
+            Course.objects.filter(patient_id=patient_id)
+            .order_by("day_zero")
+            .values_list("day_zero", flat=True)
+        ),
+        results=_results(patient_id, analytes, used_results, from_on, to_on),
+        supports=tuple(
+            SupportiveTreatment.objects.filter(patient_id=patient_id).order_by("given_on", "kind")
+        ),
+        events=tuple(
+            AdverseEvent.objects.filter(patient_id=patient_id)
+            .prefetch_related(
+                Prefetch("follow_ups", queryset=AdverseEventFollowUp.objects.order_by("number"))
+            )
+            .order_by("started_on", "pk")
+        ),
+        visits=visits,
+        latest_contact_on=_latest_contact(patient_id, visits),
+    )
+
+
+def _results(
+    patient_id: int, analytes: Sequence[str], used: Sequence[int], from_on: date, to_on: date
+) -> tuple[LabResult, ...]:
+    current = Q(analyte__in=analytes, superseded_at__isnull=True, collected_on__range=(from_on, to_on))
+    return tuple(
+        LabResult.objects.filter(Q(patient_id=patient_id) & (current | Q(pk__in=used)))
+        .select_related("superseded_by")
+        .order_by("collected_on", "pk")
+    )
+
+
+def _latest_contact(patient_id: int, visits: Sequence[Visit]) -> date | None:
+    sampled = LabResult.objects.filter(patient_id=patient_id, superseded_at__isnull=True).aggregate(
+        on=Max("collected_on")
+    )["on"]
+    seen = [visit.visited_on for visit in visits if visit.visited_on and visit.status == "completed"]
+    return max([*seen, *([sampled] if sampled else [])], default=None)

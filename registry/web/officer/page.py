@@ -1,0 +1,201 @@
+"""The review page of one alert, put together from its file: sentences, values, plot, context, log."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from django.utils.safestring import SafeString
+
+from registry.clinical.partial_dates import NotADate, PartialDate
+from registry.clinical.study_days import local_date
+from registry.models import AdverseEvent, Alert, AlertMove, SupportiveTreatment, Visit
+from registry.monitoring.lifecycle import moves_from
+from registry.queries.alert_file import AlertFile, alert_file
+from registry.web.officer import wording
+from registry.web.officer.plots import plot_of, summary_of
+from registry.web.officer.source_text import Passage, passages_of
+from registry.web.officer.values import Series, analytes_of, series_of
+from registry.web.officer.wording.secondary_malignancy import dropped_hits, matched_words
+from registry.web.officer.wording.told import spoken
+
+_BEFORE_DAY_0 = timedelta(days=30)
+_AFTER_SPAN = timedelta(days=60)
+_CONTEXT = timedelta(days=30)
+_NEAR = timedelta(days=35)
+
+MOVE_WORDS = {
+    "raised": "Raised",
+    "changed": "Changed by new data",
+    "resolved": "Resolved by the record",
+    "withdrawn": "Withdrawn",
+    "merged": "Joined to another alert",
+    "reopened": "Opened again by new evidence",
+    "ground_gone": "Ground gone",
+    "ground_back": "Ground back",
+    "acknowledged": "Acknowledged",
+    "taken_up": "Taken up for review",
+    "decided": "Decided",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The values of one analyte with their plot; no plot where there are too few values."""
+
+    series: Series
+    plot: SafeString | None
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the log."""
+
+    move: AlertMove
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one piece of evidence said at the latest decision, and what it says now."""
+
+    name: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything the template shows."""
+
+    alert: Alert
+    title: str
+    subject: str
+    line: str
+    reasons: wording.Reasons
+    figures: tuple[Figure, ...]
+    passages: tuple[Passage, ...]
+    dropped: tuple[tuple[str, str], ...]
+    events: tuple[AdverseEvent, ...]
+    supports: tuple[SupportiveTreatment, ...]
+    visits: tuple[Visit, ...]
+    latest_contact_on: date | None
+    others: tuple[tuple[Alert, str], ...]
+    decisions: tuple[tuple[AlertMove, str], ...]
+    steps: tuple[Step, ...]
+    latest_decision: AlertMove | None
+    changed_since: tuple[Difference, ...]
+    stored: tuple[tuple[str, str], ...]
+    limits: tuple[tuple[str, str], ...]
+    merged_into: Alert | None
+    absorbed: tuple[Alert, ...]
+    next_states: tuple[str, ...]
+
+
+def page_of(*, alert: Alert) -> Page:
+    """Read and word the page; the number of queries does not depend on the record's size."""
+    analytes = analytes_of(subject=alert.subject, evidence=alert.evidence)
+    used = [int(pk) for pk in alert.evidence.get("results", ())]
+    file = alert_file(
+        alert=alert,
+        analytes=analytes,
+        used_results=used,
+        from_on=alert.day_zero - _BEFORE_DAY_0,
+        to_on=alert.last_on + _AFTER_SPAN,
+    )
+    told = wording.told_of(alert)
+    decided = [move for move in file.moves if move.decision]
+    latest = decided[-1] if decided else None
+    first_on = alert.first_on or alert.last_on
+    series = series_of(file=file, analytes=analytes, used=used, near_from=first_on - _NEAR)
+    as_of = _as_of(alert)
+    return Page(
+        alert=alert,
+        title=wording.title_of(alert.rule),
+        subject=wording.subject_of(alert),
+        line=wording.line_of(told),
+        reasons=wording.reasons_of(told),
+        figures=tuple(_figure(file, each, as_of) for each in series),
+        passages=passages_of(file=file, words=matched_words(alert.evidence)),
+        dropped=tuple(dropped_hits(alert.evidence)),
+        events=tuple(event for event in file.events if _is_near(event, first_on, alert.last_on)),
+        supports=tuple(
+            given
+            for given in file.supports
+            if first_on - _CONTEXT <= given.given_on <= alert.last_on + _CONTEXT
+        ),
+        visits=tuple(visit for visit in file.visits if visit.course.day_zero == alert.day_zero),
+        latest_contact_on=file.latest_contact_on,
+        others=tuple((other, wording.line_of(wording.told_of(other))) for other in file.others),
+        decisions=tuple((move, wording.title_of(move.alert.rule)) for move in file.earlier_decisions),
+        steps=tuple(Step(move, MOVE_WORDS.get(move.kind, move.kind)) for move in reversed(file.moves)),
+        latest_decision=latest,
+        changed_since=tuple(_differences(latest.evidence, alert.evidence)) if latest else (),
+        stored=tuple(_pairs(alert.evidence)),
+        limits=tuple(_pairs(alert.limits)),
+        merged_into=next((other for other in file.others if other.pk == alert.merged_into_id), None),
+        absorbed=tuple(other for other in file.others if other.merged_into_id == alert.pk),
+        next_states=moves_from(alert.state, by="person"),  # type: ignore[arg-type]
+    )
+
+
+def _figure(file: AlertFile, series: Series, as_of: date) -> Figure:
+    return Figure(series, plot_of(file=file, series=series, as_of=as_of), summary_of(series))
+
+
+def _as_of(alert: Alert) -> date:
+    """The site's date at which the alert's evidence was written."""
+    return local_date(alert.last_seen_at, time_zone=alert.patient.site.time_zone)
+
+
+def _is_near(event: AdverseEvent, first_on: date, last_on: date) -> bool:
+    """Whether the event may have begun, or gone on, within a month of the alert's span."""
+    started = _partial(event.started_on)
+    if started is None:
+        return True
+    ended = _partial(event.ended_on)
+    latest = max(started.latest, ended.latest) if ended else started.latest
+    return started.earliest <= last_on + _CONTEXT and latest >= first_on - _CONTEXT
+
+
+def _partial(text: str) -> PartialDate | None:
+    try:
+        return PartialDate.parse(text) if text else None
+    except NotADate:
+        return None
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
+    """What the evidence says now and did not say at the decision; ids of results are counted, not listed."""
+    for key in dict.fromkeys([*before, *now]):
+        if before.get(key) != now.get(key):
+            yield Difference(_name(key), _value(before.get(key)), _value(now.get(key)))
+
+
+def _pairs(stored: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in stored.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{_name(key)}: {name}", shown) for name, shown in _pairs(value))
+        else:
+            yield _name(key), _value(value)
+
+
+def _name(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _value(value: Any) -> str:
+    """A stored value in words; dates as people read them."""
+    if value is None or value == "" or value == []:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(_value(item) for item in value)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{_name(str(key))} {_value(inner)}" for key, inner in value.items())
+    if isinstance(value, str) and len(value) == len("2026-01-01"):
+        try:
+            return spoken(date.fromisoformat(value))
+        except ValueError:
+            return value
+    return str(value)

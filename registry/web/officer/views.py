@@ -1,0 +1,208 @@
+"""The queue and the review of one alert. Site staff read both for their own patients; officers decide."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from registry.access import gates
+from registry.access.roles import may
+from registry.access.scope import Rows, rows_of
+from registry.actions import alerts
+from registry.clock import now
+from registry.models import Alert
+from registry.models.alert import DECISIONS
+from registry.monitoring.catalogue import RULES
+from registry.queries import monitoring_status, officer_queue
+from registry.web.officer import wording
+from registry.web.officer.forms import DecisionForm, FilterForm
+from registry.web.officer.page import page_of
+from registry.web.officer.wording.told import spoken
+
+PAGE_SIZE = 50
+_BOX_SIZE = 10
+
+
+@require_safe
+def queue(request: HttpRequest) -> HttpResponse:
+    """What waits for a person, the gravest first; apart from it, what cannot be excluded."""
+    user = gates.enter(request, "see_alerts")
+    at = now()
+    rows = rows_of(user, verb="see_alerts")
+    form = _filter_form(request, rows)
+    filters = form.filters()
+    counts = officer_queue.tab_counts(rows=rows, filters=filters)
+    page = Paginator(officer_queue.queue(rows=rows, filters=filters), PAGE_SIZE).get_page(
+        request.GET.get("page")
+    )
+    return render(
+        request,
+        "officer/queue.html",
+        {
+            "form": form,
+            "filters": filters,
+            "tabs": _tabs(request, filters, counts),
+            "page": page,
+            "lines": _lines(page.object_list, at=at),
+            "possible": _possible_box(rows, filters, at),
+            "possible_count": counts.by_tab["possible"],
+            "heading": officer_queue.STATE_CHOICES[filters.state],
+            "footer": _footer(filters, page, counts),
+            "is_narrowed": filters != officer_queue.Filters(state=filters.state),
+            "ground_gone_count": counts.ground_gone,
+            "address": _address(request),
+            "at": at,
+            "last_checked": "" if page.object_list else _last_checked(),
+        },
+    )
+
+
+@require_safe
+def alert(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Why an alert was raised, what the record says, what people decided."""
+    return _alert_page(request, gates.get_alert(request, public_id), DecisionForm())
+
+
+@require_POST
+def acknowledge(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Say that a person has seen it."""
+    return _step(request, public_id, alerts.acknowledge, "You acknowledged this alert.")
+
+
+@require_POST
+def take_up(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Say that a person works on it."""
+    return _step(request, public_id, alerts.take_up, "This alert is in review with you.")
+
+
+@require_POST
+def decide(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Record a decision; of two officers the second is told who was first."""
+    seen = gates.get_alert(request, public_id, verb="review_alerts")
+    form = DecisionForm(request.POST)
+    if not form.is_valid():
+        return _alert_page(request, seen, form, status=422)
+    try:
+        alerts.decide(alert=seen, **form.cleaned_data, by=gates.get_user(request), at=now())
+    except (alerts.AlreadyDecided, alerts.MoveNotAllowed) as refusal:
+        messages.warning(request, refusal.for_people)
+    else:
+        decision = DECISIONS[form.cleaned_data["decision"]]
+        messages.success(request, f"Your decision is recorded: {decision.lower()}.")
+    return redirect(_back(request, public_id))
+
+
+def _step(request: HttpRequest, public_id: UUID, act: Callable[..., Alert], said: str) -> HttpResponse:
+    seen = gates.get_alert(request, public_id, verb="review_alerts")
+    try:
+        act(alert=seen, by=gates.get_user(request), at=now())
+    except (alerts.AlreadyDecided, alerts.MoveNotAllowed) as refusal:
+        messages.warning(request, refusal.for_people)
+    else:
+        messages.success(request, said)
+    return redirect(_back(request, public_id))
+
+
+def _alert_page(request: HttpRequest, seen: Alert, form: DecisionForm, *, status: int = 200) -> HttpResponse:
+    user = gates.get_user(request)
+    rows = rows_of(user, verb="see_alerts")
+    page = page_of(alert=seen)
+    return render(
+        request,
+        "officer/alert.html",
+        {
+            "page": page,
+            "alert": seen,
+            "patient": seen.patient,
+            "form": form,
+            "may_review": may(user, "review_alerts", patient=seen.patient),
+            "may_see_patient": may(user, "see_patients", patient=seen.patient),
+            "is_mine": seen.decided_by_id == user.pk,
+            "neighbours": officer_queue.neighbours(
+                rows=rows, filters=_filter_form(request, rows).filters(), alert=seen
+            ),
+            "address": _address(request),
+        },
+        status=status,
+    )
+
+
+def _filter_form(request: HttpRequest, rows: Rows) -> FilterForm:
+    sites = [(site.code, f"{site.code} {site.name}") for site in officer_queue.sites(rows=rows)]
+    return FilterForm(sent=request.GET, sites=list(dict(sites).items()))
+
+
+def _lines(found: Iterable[Alert], *, at: datetime) -> list[dict[str, object]]:
+    return [
+        {
+            "alert": each,
+            "title": wording.title_of(each.rule),
+            "subject": wording.subject_of(each),
+            "line": wording.line_of(wording.told_of(each)),
+            "age_days": (at - each.raised_at).days,
+        }
+        for each in found
+    ]
+
+
+def _possible_box(rows: Rows, filters: officer_queue.Filters, at: datetime) -> list[dict[str, object]]:
+    """Requests for data stand beside the queue, never in it (rules.md G-6)."""
+    if filters.state != "queue":
+        return []
+    wanted = replace(filters, state="possible")
+    return _lines(list(officer_queue.queue(rows=rows, filters=wanted)[:_BOX_SIZE]), at=at)
+
+
+def _last_checked() -> str:
+    """An empty queue says when somebody looked, so that silence is not taken for "nothing found"."""
+    runs = monitoring_status.latest_whole_runs()
+    if len(runs) < len(RULES):
+        return "The alert checks have not all run yet, so nothing can be said."
+    oldest = min(run.finished_at for run in runs if run.finished_at)
+    seen = min(run.patients_judged + run.patients_skipped_as_clear for run in runs)
+    in_scope = max(run.patients_in_scope for run in runs)
+    return f"Last checked {spoken(oldest.date())}, {oldest:%H:%M} UTC, {seen} of {in_scope} patients."
+
+
+def _footer(filters: officer_queue.Filters, page: Page[Alert], counts: officer_queue.TabCounts) -> str:
+    """What is shown and what is not, so that nothing hides behind a filter."""
+    shown = f"{len(page.object_list)} of {page.paginator.count} shown"
+    if filters.state == "queue":
+        shown = f"{counts.by_tab['queue']} open, {len(page.object_list)} shown"
+    return f"{shown}, {counts.by_tab['possible']} cannot be excluded."
+
+
+def _tabs(
+    request: HttpRequest, filters: officer_queue.Filters, counts: officer_queue.TabCounts
+) -> list[dict[str, object]]:
+    return [
+        {
+            "words": words,
+            "count": counts.by_tab[key],
+            "address": _address(request, state=key),
+            "is_here": filters.state == key,
+        }
+        for key, (words, _) in officer_queue.TABS.items()
+    ]
+
+
+def _address(request: HttpRequest, **changed: str) -> str:
+    """The filters of this address as the query of another one; the page number is not a filter."""
+    wanted = request.GET.copy()
+    wanted.pop("page", None)
+    for name, value in changed.items():
+        wanted[name] = value
+    for name in [name for name, value in wanted.items() if not value]:
+        del wanted[name]
+    return f"?{wanted.urlencode()}" if wanted else ""
+
+
+def _back(request: HttpRequest, public_id: UUID) -> str:
+    return reverse("officer:alert", args=[public_id]) + _address(request)

@@ -1,0 +1,127 @@
+"""A prolonged cytopenia in words (rules.md CYT-5 to CYT-10)."""
+
+from datetime import timedelta
+
+from registry.clinical.analytes import ANALYTES
+from registry.web.officer.wording.cytopenia import grade_words, lineage, low_limit, recovery, were
+from registry.web.officer.wording.told import (
+    Part,
+    Told,
+    anchor_of,
+    days_in_words,
+    sentence,
+    span,
+    spoken,
+    with_unit,
+)
+
+
+def line(told: Told) -> str:
+    proven = told.days("certain_days")
+    lasting = (
+        f"for {days_in_words(proven)}"
+        if told.certainty == "certain"
+        else f"for {days_in_words(proven)}, possibly {told.days('possible_days')}"
+    )
+    dates = span(told.on("first_low_on"), told.on("last_low_on"))
+    return f"{lineage(told)} < {low_limit(told)} {lasting}, {dates}, deepest {told.text('deepest_value')}"
+
+
+def why(told: Told) -> tuple[Part, ...]:
+    first, last = told.on("first_low_on"), told.on("last_low_on")
+    deepest = Part(
+        f"{with_unit(told.text('deepest_value'), lineage(told))} on {told.when(told.on('deepest_on'))}",
+        anchor=anchor_of(told.on("deepest_on")),
+    )
+    over = told.limit("prolonged_over_days")
+    seen: tuple[str | Part, ...] = (
+        (f"{were(told)} below {low_limit(told)} on ", told.where(first), ". ")
+        if first == last
+        else (
+            f"{were(told)} below {low_limit(told)} from ",
+            told.where(first),
+            " to ",
+            told.where(last),
+            ": ",
+        )
+    )
+    proven = days_in_words(told.days("certain_days"))
+    if told.certainty == "certain":
+        return sentence(
+            *seen, f"{proven}, more than the limit of {over}. Deepest: ", deepest, ".", _outcome(told)
+        )
+    possible = (
+        f"From {told.when(told.on('earliest_start_on'))} to {told.when(told.on('latest_end_on'))} no count "
+        f"shows otherwise, so {days_in_words(told.days('possible_days'))}, more than the limit of {over}, "
+        "cannot be excluded. Deepest: "
+    )
+    told_so_far = possible if first == last else f"{proven} are proven. {possible}"
+    return sentence(*seen, told_so_far, deepest, ".", _outcome(told))
+
+
+def _outcome(told: Told) -> str:
+    last = told.on("last_low_on")
+    if told.text("outcome") == "recovered":
+        return f" Recovered on {told.when(told.on('recovered_on'))}."
+    if told.text("outcome") == "recovering":
+        return " Counts have risen since; a recovery is not proven yet."
+    if told.text("outcome") == "censored":
+        return " Follow-up ended, or a new infusion was given, before a recovery was seen."
+    waited = (told.on("latest_end_on") - last).days  # no value ends it: the last day seen
+    name = ANALYTES[lineage(told)].name.lower()
+    return (
+        f" No value of {name} that proves otherwise since {spoken(last)} ({days_in_words(waited)}): the "
+        "episode may still be going on."
+    )
+
+
+def what_would_change(told: Told) -> tuple[str, ...]:
+    over = told.limit_days("prolonged_over_days")
+    first, last = told.on("first_low_on"), told.on("last_low_on")
+    gap = told.limit("longest_gap_days")
+    if told.certainty == "certain":
+        return (
+            f"A correction that leaves {over} days or fewer between the first and the last low count "
+            "withdraws this alert.",
+            f"A late result that proves {recovery(told)} between them parts the episode in two, as does a "
+            f"gap of more than {gap} days without a low count.",
+            f"A further low count within {gap} days after {spoken(last)}, before a recovery, lengthens it.",
+        )
+    settled_by = told.on("earliest_start_on") + timedelta(days=over + 1)
+    proven_from = first + timedelta(days=over + 1)
+    changes = [
+        f"A low count on or after {told.when(proven_from)}, with no gap of more than {gap} days and no "
+        "recovery before it, makes it certain."
+    ]
+    if settled_by > last:
+        changes.insert(
+            0,
+            f"A count at or above {low_limit(told)} after {spoken(last)} and up to {told.when(settled_by)}, "
+            "not lifted by a support, settles it.",
+        )
+    else:
+        changes.insert(
+            0,
+            f"A count at or above {low_limit(told)}, not lifted by a support, that leaves "
+            f"{over} days or fewer for the episode settles it.",
+        )
+    return tuple(changes)
+
+
+def labels(told: Told) -> tuple[str, ...]:
+    return tuple(filter(None, (_label(label) for label in told.labels)))
+
+
+def _label(label: str) -> str:
+    name, _, value = label.partition(":")
+    if name == "baseline_low":
+        return "Low already in the 30 days before day 0."
+    if name == "supported":
+        return "A support (growth factor or transfusion) lifted at least one count inside the episode."
+    if name == "largest_gap":
+        return f"Largest gap between two values inside the episode: {days_in_words(int(value))}."
+    if name == "ctcae_v5":
+        return f"Deepest value: CTCAE v5.0 {grade_words(value)}."
+    if name == "ctcae_v6":
+        return f"Deepest value: CTCAE v6.0 {grade_words(value)}."
+    return label
