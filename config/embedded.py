@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,6 +58,22 @@ class AlreadyRunning(EnginesFailed):
 def data_dir() -> Path:
     """Return where the embedded engines and the demo keep everything they keep."""
     return Path(os.environ.get("REGISTRY_DATA_DIR") or ROOT / ".data").absolute()
+
+
+@contextlib.contextmanager
+def enterable() -> Iterator[None]:
+    """Make directories with the modes written: under umask 077 root's server could enter none of them."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def make_data_dir(data: Path) -> None:
+    """Make the data directory, if it is missing: root's server can pass through, nobody can look around."""
+    with enterable():
+        data.mkdir(mode=0o711 if IS_ROOT else 0o700, parents=True, exist_ok=True)
 
 
 def socket_dir(data: Path) -> Path:
@@ -139,7 +155,7 @@ class Engines:
         """
         if self._lock:
             return
-        self.data.mkdir(mode=0o711 if IS_ROOT else 0o700, parents=True, exist_ok=True)
+        make_data_dir(self.data)
         # Without close(): the lock is held as long as the file is open, and children do not inherit it.
         lock = (self.data / "engines.lock").open("a+")
         try:
@@ -165,11 +181,12 @@ class Engines:
         """Start the engines asked for and return when they answer. Whatever fails leaves none behind."""
         self.take()
         try:
-            self._make_socket_dir()
-            if valkey:
-                self._start_valkey()
-            if postgres:
-                self._start_postgres()
+            with enterable():
+                self._make_socket_dir()
+                if valkey:
+                    self._start_valkey()
+                if postgres:
+                    self._start_postgres()
         except BaseException:
             self.stop()
             raise

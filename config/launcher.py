@@ -279,7 +279,7 @@ def engines_in_use(data: Path) -> Iterator[bool]:
 
     Who started them stops them only when no other command uses them any more: that is what the lock counts.
     """
-    data.mkdir(mode=0o711 if embedded.IS_ROOT else 0o700, parents=True, exist_ok=True)
+    embedded.make_data_dir(data)
     engines = Engines(data)
     end = time.monotonic() + 60
     with (data / "engines_in_use.lock").open("a") as users:

@@ -130,4 +130,6 @@ def _kill_group(process: Process) -> None:
 
 def _repeat(name: str, lines: IO[bytes]) -> None:
     for line in lines:
-        say(f"{name:>6} | {line.decode(errors='replace').rstrip()}")
+        text = line.decode(errors="replace").rstrip()
+        if text and "Warm shutdown" not in text:  # Celery says so past every log, and it is no problem
+            say(f"{name:>6} | {text}")
