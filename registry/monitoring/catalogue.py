@@ -33,13 +33,19 @@ Source: rules.md section 0.
 import sys
 from collections.abc import Mapping
 
-from registry.monitoring import overdue_visit, prolonged_cytopenia, unresolved_at_day_28
+from registry.monitoring import (
+    overdue_visit,
+    prolonged_cytopenia,
+    secondary_malignancy,
+    unresolved_at_day_28,
+)
 from registry.monitoring.rule import Rule
 
 RULES: tuple[Rule, ...] = (
     overdue_visit.RULE,
     prolonged_cytopenia.RULE,
     unresolved_at_day_28.RULE,
+    secondary_malignancy.RULE,
 )
 
 

@@ -13,6 +13,7 @@ from registry.monitoring.catalogue import RULES
 FINGERPRINTS = {
     ("overdue_visit", 1): "2b00346d29d4dcaf",
     ("prolonged_cytopenia", 1): "73375910a08f89c0",
+    ("secondary_malignancy", 1): "75447db9ec4ee1c2",
     ("unresolved_at_day_28", 1): "0446ea96dce03f85",
 }
 

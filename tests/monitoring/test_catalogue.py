@@ -16,10 +16,11 @@ def test_an_unknown_rule_is_refused_by_name():
 
 
 def test_keys_are_the_contract_s():
-    assert [rule.key for rule in RULES][:3] == [
+    assert [rule.key for rule in RULES] == [
         "overdue_visit",
         "prolonged_cytopenia",
         "unresolved_at_day_28",
+        "secondary_malignancy",
     ]
 
 
