@@ -22,6 +22,7 @@ from registry.clinical.terms import Reading, TermHit
 from registry.clinical.tokens import Match, PhraseBook, Token, tokenise, written
 
 REACH_WORDS = 6
+_MASK = "mask"
 
 DropReason = Literal["negated", "someone_else", "screening_normal", "past", "benign"]
 
@@ -84,6 +85,7 @@ class _Sentences:
     def __init__(self, reading: Reading) -> None:
         self.tokens = reading.tokens
         self.list = _cue_list()
+        self._terms = reading.hits
         self._own = {at for hit in reading.hits for at in range(hit.first, hit.last + 1)}
         self._found: dict[str, list[_Cue]] = {}
         self._mask = self.list.mask.find(tokens=self.tokens)
@@ -95,9 +97,9 @@ class _Sentences:
         recurs = any(self.tokens[at.first].sentence == sentence for at in self.recurrences())
         past, is_later = self._past(hit, day_zero)
         reasons: tuple[tuple[DropReason, str | None], ...] = (
+            ("screening_normal", self._screening(hit)),
             ("negated", self._negation(hit)),
             ("someone_else", self._someone_else(hit)),
-            ("screening_normal", self._screening(hit)),
             ("past", None if recurs or is_later else past),
             ("benign", self._benign(hit)),
         )
@@ -129,6 +131,7 @@ class _Sentences:
                 self._governs(cue, hit.first, hit.last)
                 and not self._statement_between(cue, hit)
                 and not self._doubt_between(cue, hit)
+                and not self._belongs_to_earlier_term(cue, hit)
             ):
                 return self._written(cue)
         for cue in self._cues("closing"):
@@ -145,7 +148,7 @@ class _Sentences:
         for cue in self._cues("someone_else"):
             # "mother well, patient has lymphoma", but not "mother of the patient" nor "the patient's mother".
             person_between = cue.last < hit.first and any(
-                self.tokens[at].folded in persons and self.tokens[at - 1].folded not in ("of", "the", "s")
+                self.tokens[at].folded in persons and self.tokens[at - 1].folded not in ("of", "the")
                 for at in range(cue.last + 1, hit.first)
             )
             if self._governs(cue, hit.first, hit.last) and not person_between:
@@ -224,6 +227,20 @@ class _Sentences:
             for doubt in self._cues("uncertain")
         )
 
+    def _belongs_to_earlier_term(self, cue: _Cue, hit: TermHit) -> bool:
+        """Whether a cue of either side closes what went before: *myeloma excluded, MGUS found*."""
+        after = _Cue(cue.first, cue.last, "after", REACH_WORDS)
+        return (
+            cue.last < hit.first
+            and any(
+                (other.first, other.last, other.side) == (cue.first, cue.last, "after")
+                for other in self._cues("negated")
+            )
+            and any(
+                self._governs(after, term.first, term.last) for term in self._terms if term.last < cue.first
+            )
+        )
+
     def _dates(self) -> Iterable[tuple[_Cue, date]]:
         for first, last, latest in _dates(tokens=self.tokens):
             yield _Cue(first, last, "beside", REACH_WORDS), latest
@@ -258,11 +275,13 @@ class _Sentences:
     def _matches(self, kind: str, *, masks: Sequence[Match]) -> list[Match]:
         """Return the cues of a kind that no longer phrase covers and that are no part of a term."""
         found = self.list.books[kind].find(tokens=self.tokens)
+        masks = [*masks, *(match for match in found if match.label == _MASK)]
         return [
             match
             for match in found
-            if self._own.isdisjoint(range(match.first, match.last + 1))
-            and not any(_covers(other, match) for other in (*masks, *found))
+            if match.label != _MASK
+            and self._own.isdisjoint(range(match.first, match.last + 1))
+            and not any(_covers(mask, match) for mask in masks)
         ]
 
     def _written(self, cue: _Cue) -> str:
@@ -372,9 +391,8 @@ def _cue_list() -> _CueList:
             "closing": book(("after_within_1", content["negated"]["closing"])),
             "someone_else": sided("someone_else"),
             "screening": sided("screening"),
-            # `not normal` is found too, longer than `normal`, and its side `none` governs nothing.
             "results": book(
-                ("beside", content["screening"]["results"]), ("", content["screening"]["not_results"])
+                ("beside", content["screening"]["results"]), (_MASK, content["screening"]["not_results"])
             ),
             "past": sided("past"),
             "index_diseases": book(("beside", content["past"]["index_diseases"])),
@@ -384,7 +402,7 @@ def _cue_list() -> _CueList:
             "uncertain": sided("uncertain"),
             "uncertain.open": book(("beside", content["uncertain"]["open"])),
         },
-        mask=book(("", content["mask"])),
+        mask=book((_MASK, content["mask"])),
         words={
             "statements": frozenset(content["statements"]),
             "auxiliaries": frozenset(content["auxiliaries"]),

@@ -6,6 +6,7 @@ languages are looked for in every text: sites do not say in which language they 
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -91,8 +92,12 @@ def find_terms(*, text: str) -> Reading:
         for match in terms.abbreviations.find(tokens=tokens)
         if match.phrase not in terms.near or _beside(terms.near[match.phrase], match, tokens)
     ]
-    hits = [match for match in longest(matches=found, tokens=tokens) if match.label != _LOOK_ALIKE]
-    return Reading(tokens=tokens, hits=tuple(_hit(match, terms, tokens) for match in hits))
+    kept = longest(matches=found, preferred=_LOOK_ALIKE)
+    alike = {at for match in kept if match.label == _LOOK_ALIKE for at in range(match.first, match.last + 1)}
+    return Reading(
+        tokens=tokens,
+        hits=tuple(_hit(match, terms, tokens, alike) for match in kept if match.label != _LOOK_ALIKE),
+    )
 
 
 def first_class(classes: Sequence[MalignancyClass]) -> MalignancyClass:
@@ -100,13 +105,13 @@ def first_class(classes: Sequence[MalignancyClass]) -> MalignancyClass:
     return min(classes, key=CLASSES.index, default="unspecified")
 
 
-def _hit(match: Match, terms: _TermList, tokens: Sequence[Token]) -> TermHit:
+def _hit(match: Match, terms: _TermList, tokens: Sequence[Token], alike: AbstractSet[int]) -> TermHit:
     return TermHit(
         first=match.first,
         last=match.last,
         words=written(tokens=tokens, first=match.first, last=match.last),
         term=match.phrase,
-        malignancy_class=_refined(terms.classes[match.label], match, terms, tokens),
+        malignancy_class=_refined(terms.classes[match.label], match, terms, tokens, alike),
         is_generic=match.phrase in terms.generic,
     )
 
@@ -122,13 +127,15 @@ def _beside(near: PhraseBook, match: Match, tokens: Sequence[Token]) -> bool:
     )
 
 
-def _refined(of: MalignancyClass, match: Match, terms: _TermList, tokens: Sequence[Token]) -> MalignancyClass:
-    words = {token.folded for token in tokens[match.first : match.last + 1]}
-    if of == "lymphoid" and "b" in words:
+def _refined(
+    of: MalignancyClass, match: Match, terms: _TermList, tokens: Sequence[Token], alike: AbstractSet[int]
+) -> MalignancyClass:
+    """Return the class made finer by a word nearby that is itself no look-alike (CAR T-cell infusion)."""
+    if of == "lymphoid" and any(token.folded == "b" for token in tokens[match.first : match.last + 1]):
         return of
     for refinement in terms.refinements:
         if refinement.of == of and any(
-            _distance(found, match, tokens) <= refinement.within
+            found.first not in alike and _distance(found, match, tokens) <= refinement.within
             for found in refinement.near.find(tokens=tokens)
         ):
             return refinement.to

@@ -2,7 +2,8 @@
 
 A text is read as tokens: runs of letters and digits, and the signs `?` and `;`. Each token keeps what was
 written and its folded form (Unicode NFKC, case folding, accent folding), so that Sézary, SEZARY and
-sezary are one word while an upper-case abbreviation can still be told from a word.
+sezary are one word while an upper-case abbreviation can still be told from a word. A possessive 's is
+no part of the folded form.
 """
 
 import re
@@ -11,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-_TOKEN = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+|[?;]")
+_TOKEN = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+(?:['’]s(?![^\W_]))?|[?;]", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 _JOINS = re.compile(r"[-‐‑–/'’.&+]+")
-_SENTENCE_END = re.compile(r"[.!。]+(?=[\s\"'”’)\]]|$)")
+_SENTENCE_END = re.compile(r"[.!。]+(?=[\s\"'”’)\]])")
 # Letters that Unicode does not decompose.
 _LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i"})
 _ABBREVIATED = frozenset(
@@ -69,7 +71,7 @@ def tokenise(*, text: str) -> tuple[Token, ...]:
         tokens.append(
             Token(
                 written=written,
-                folded=fold(written),
+                folded=fold(_POSSESSIVE.sub("", written)),
                 word=max(word, 0),
                 sentence=sentence,
                 lead=gap if joined else " ",
@@ -83,7 +85,9 @@ def _ends_sentence(gap: str, before: Token, after: str) -> bool:
     if "\n" in gap and (gap.count("\n") > 1 or not after[0].islower() or re.search(r"[-*•:]", gap)):
         return True
     if _SENTENCE_END.search(gap):
-        return before.folded not in _ABBREVIATED
+        # "V.a. Lymphom" and "Z.n. Melanom" are one sentence each.
+        is_initial = len(before.folded) == 1 and "." in before.lead
+        return before.folded not in _ABBREVIATED and not is_initial
     # "done.Lymphoma": the space was forgotten.
     return gap == "." and len(before.written) > 2 and before.written[-1].islower() and after[0].isupper()
 
@@ -181,15 +185,15 @@ class PhraseBook:
         return found
 
 
-def longest(*, matches: Iterable[Match], tokens: Sequence[Token]) -> list[Match]:
-    """Return the matches that no longer match overlaps, in text order."""
+def longest(*, matches: Iterable[Match], preferred: str) -> list[Match]:
+    """Return the matches that no longer match overlaps, in text order; of equals the `preferred`."""
     taken: set[int] = set()
     kept: list[Match] = []
 
-    def length(match: Match) -> tuple[int, int, int]:
-        return (match.first - match.last, -len(match.phrase), match.first)
+    def rank(match: Match) -> tuple[int, bool, int, int]:
+        return (match.first - match.last, match.label != preferred, -len(match.phrase), match.first)
 
-    for match in sorted(matches, key=length):
+    for match in sorted(matches, key=rank):
         span = range(match.first, match.last + 1)
         if taken.isdisjoint(span):
             taken.update(span)

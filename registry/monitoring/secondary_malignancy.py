@@ -98,7 +98,7 @@ class DroppedHit:
 def judge(history: History, as_of: date, limits: Limits) -> tuple[Finding, ...]:
     """Return one candidate for each source that names or suggests a malignancy (MAL-10)."""
     return (
-        *(finding for event in history.events for finding in _event_findings(history, event)),
+        *(finding for event in _events(history) for finding in _event_findings(history, event)),
         *(finding for visits in _visits_by_subject(history) for finding in _visit_findings(history, visits)),
         *_death_findings(history),
         *(
@@ -114,7 +114,7 @@ def dropped_hits(*, history: History) -> tuple[DroppedHit, ...]:
     `history` shows nothing later than the day one asks about: `history.as_of(day)`.
     """
     day_zero = _first_day_zero(history)
-    texts = [(_event_subject(event), _texts_of(event.reports)) for event in history.events]
+    texts = [(_event_subject(event), _texts_of(event.reports)) for event in _events(history)]
     texts += [
         (_visit_subject(visits[0]), [visit.new_malignancy_text for visit in visits])
         for visits in _visits_by_subject(history)
@@ -325,6 +325,10 @@ def _contributes(report: EventReport, day_zero: date) -> bool:
 
 def _first_day_zero(history: History) -> date:
     return min(history.day_zeros)
+
+
+def _events(history: History) -> list[Event]:
+    return sorted(history.events, key=lambda event: event.event_id)
 
 
 def _event_subject(event: Event) -> str:
