@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import hashlib
 import http.client
+import json
 import os
 import signal
 import socket
@@ -50,6 +51,8 @@ CHECKS = {
 }
 # These must work before there are tables, or are what makes them.
 WITHOUT_TABLES = {"check", "compilemessages", "help", "makemessages", "makemigrations", "migrate"}
+# After these the tables may be older than the code, or empty.
+UNDOING = {"flush", "migrate"}
 
 
 def main() -> int:
@@ -159,30 +162,33 @@ def refuse_taken_port(port: int) -> None:
 
 
 def prepare(supervisor: Supervisor, given: dict[str, str], *, patients: int, seed: int) -> None:
-    """Start the engines, bring the tables up to date and invent the cohort, unless it is there."""
+    """Start the engines, bring the tables up to date and invent the cohort, unless that is done already."""
     say("Starting the engines …")
     supervisor.engines.start(**wanted_engines())
-    if noted_migrations(given) != wanted_migrations():
-        say("Bringing the tables up to date …")
-        supervisor.run({"migrate": processes.MIGRATE}, as_owner(given))
-        note_migrations(given, wanted_migrations())
+    mark = mark_of_preparation()
+    if noted_mark(given) == mark and (supervisor.engines.data / "static" / "staticfiles.json").exists():
+        return
+    say("Bringing the tables up to date …")
+    supervisor.run({"migrate": processes.MIGRATE}, as_owner(given))
     say(f"Inventing {patients} patients, if there are none yet …")
     seeding = ["python", MANAGE, "seed_demo", "--patients", str(patients), "--seed", str(seed)]
     collecting = ["python", MANAGE, "collectstatic", "--noinput", "-v0"]
     supervisor.run({"seed_demo": seeding, "collectstatic": collecting}, given)
+    note_mark(given, mark)
 
 
-def wanted_migrations() -> str:
-    """Return a mark of all migrations: our own files, and the pinned packages that bring the others."""
-    ours = sorted(
-        path for path in (ROOT / "registry" / "migrations").rglob("*") if path.suffix in (".py", ".sql")
-    )
-    everything = [(ROOT / "requirements.txt"), *ours]
-    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in everything)).hexdigest()
+def mark_of_preparation() -> str:
+    """Return a mark of all that `prepare` reads: our files, and the pinned packages that bring the others."""
+    folders = [ROOT / "registry" / "migrations", ROOT / "registry" / "static"]
+    ours = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
+    mark = hashlib.sha256()
+    for path in [ROOT / "requirements.txt", *(path for path in ours if path.suffix != ".pyc")]:
+        mark.update(path.name.encode() + path.read_bytes())
+    return mark.hexdigest()
 
 
-def noted_migrations(given: dict[str, str]) -> str | None:
-    """Return the mark this database bears. Asking it spares each later start Django's two seconds."""
+def noted_mark(given: dict[str, str]) -> str | None:
+    """Return the mark this database bears. It spares each later start three processes of two seconds."""
     with psycopg.connect(given["DATABASE_OWNER_URL"]) as connection:
         row = connection.execute(
             "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()"
@@ -190,14 +196,11 @@ def noted_migrations(given: dict[str, str]) -> str | None:
     return row[0] if row else None
 
 
-def note_migrations(given: dict[str, str], mark: str) -> None:
+def note_mark(given: dict[str, str], mark: str) -> None:
     """Write the mark onto the database itself, so that it can belong to no other."""
     with psycopg.connect(given["DATABASE_OWNER_URL"]) as connection:
-        connection.execute(
-            sql.SQL("COMMENT ON DATABASE {} IS {}").format(
-                sql.Identifier(connection.info.dbname), sql.Literal(mark)
-            )
-        )
+        database = sql.Identifier(connection.info.dbname)
+        connection.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(database, sql.Literal(mark)))
 
 
 def wait_until_ready(supervisor: Supervisor, given: dict[str, str], *, port: int) -> str:
@@ -228,11 +231,20 @@ def readiness(port: int) -> tuple[int, str]:
     try:
         line.request("GET", "/readyz")
         answer = line.getresponse()
-        return answer.status, answer.read(2000).decode(errors="replace")
+        return answer.status, reasons_in(answer.read())
     except (OSError, http.client.HTTPException):
-        return 0, "The web server does not answer."
+        return 0, "the web server does not answer"
     finally:
         line.close()
+
+
+def reasons_in(answer: bytes) -> str:
+    """Return what /readyz complains about, in words."""
+    try:
+        checks = json.loads(answer)["checks"]
+        return "; ".join(f"{check['name']}: {check['value']}" for check in checks if not check["ok"])
+    except (ValueError, KeyError, TypeError):
+        return answer[:200].decode(errors="replace")
 
 
 def greeting(data: Path, *, port: int, password: str, reasons: str) -> str:
@@ -267,8 +279,9 @@ def manage(words: list[str]) -> int:
             sys.stderr.write("The database is empty; making its tables first.\n")
             migrate = processes.here(processes.MIGRATE)
             subprocess.run(migrate, cwd=ROOT, env=as_owner(given), stdout=sys.stderr, check=True)
+        if command in UNDOING:
+            note_mark(given, "")  # the next bin/demo must look for itself
         if command == "migrate":
-            note_migrations(given, "")  # it may go back as well as forth; the next bin/demo looks itself
             given = as_owner(given)
         return attended([sys.executable, MANAGE, *words], given)
 
