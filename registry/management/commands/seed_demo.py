@@ -1,0 +1,66 @@
+"""Fill an empty registry with an invented cohort, its accounts and a sponsor's key."""
+
+import os
+import secrets
+from argparse import ArgumentParser
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from registry import clock
+from registry.actions import api_keys, demo_accounts, scan
+from registry.exchange.bundle import import_directory
+from registry.exchange.demo_cohort import SITES, make_cohort
+
+STUDY = "CART-AID"
+
+
+class Command(BaseCommand):
+    help = "An invented cohort, the same for the same number, seed and day. Only where DEMO=1."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--patients", type=int, default=400)
+        parser.add_argument("--seed", type=int, default=1)
+
+    def handle(self, **options: Any) -> None:
+        if not settings.DEMO:
+            raise CommandError("Invented patients belong into a demonstration only: set DEMO=1.")
+        if options["patients"] < 1:
+            raise CommandError("--patients must be at least 1.")
+        if demo_accounts.are_there():
+            self.stdout.write("The demonstration is seeded already.")
+            return
+        at = clock.now()
+        cohort = make_cohort(
+            patients=options["patients"], seed=options["seed"], today=clock.pinned_day() or at.date()
+        )
+        with TemporaryDirectory(prefix="demo-cohort-") as directory:
+            cohort.write(Path(directory))
+            report = import_directory(
+                Path(directory),
+                study_key=STUDY,
+                at=at,
+                # The cohort ends with today's date in UTC; a site west of here may still have yesterday's.
+                today=lambda time_zone: max(at.date(), clock.today(time_zone=time_zone)),
+            )
+        if not report.is_clean:
+            raise CommandError(f"The invented cohort was refused: {report.errors[:3]}")
+        scan.run_rules(as_of=clock.pinned_day(), at=at, trigger="start")
+        key = api_keys.make_key(sponsor_key=STUDY, study_key=STUDY, scopes=["read"], days=365, by=None, at=at)
+        keep_secret(settings.DATA_DIR / "demo_api_key", key.token)
+        password = os.environ.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
+        # The accounts come last: they are the sign that everything before them is there.
+        demo_accounts.make_accounts(study_key=STUDY, site_code=SITES[0][0], password=password, at=at)
+        self.stdout.write(f"{options['patients']} invented patients, {len(demo_accounts.ACCOUNTS)} accounts.")
+        if not os.environ.get("DEMO_PASSWORD"):
+            self.stdout.write(f"Their password: {password}")
+
+
+def keep_secret(path: Path, text: str) -> None:
+    """Write a file that only its owner can read."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(text)
