@@ -84,6 +84,8 @@ def import_record(
         unchanged=ledger.unchanged,
         errors=tuple(ledger.in_order()),
         left_out=tuple(ledger.left_out),
+        left_out_in_part=tuple(ledger.left_out_in_part),
+        orphans=ledger.orphans,
         dry_run=dry_run,
     )
     return report if report.is_clean else _with_nothing_stored(report)

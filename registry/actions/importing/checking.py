@@ -24,8 +24,14 @@ _SPARED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "ended_on": ("ended_on",),
         "grade": ("grade", "grade_scale"),
         "code": ("code", "code_system"),
+        "coded_term": ("coded_term",),
+        "body_system": ("body_system",),
     },
 }
+
+
+# Without its site a whole hospital would be left out in one line.
+_NEVER_LEFT_OUT = ("sites.csv", "products.csv", "schedules.csv")
 
 
 def accepted(
@@ -46,11 +52,11 @@ def accepted(
         if taken_away:
             for problem in problems:
                 if problem.field in spared:
-                    ledger.refuse(file, row, problem)
+                    ledger.spare(file, row, problem)
             facts = {name: _empty(value) if name in taken_away else value for name, value in facts.items()}
             problems = check(facts)
     for problem in problems:
-        ledger.refuse(file, row, problem)
+        (ledger.stop if file in _NEVER_LEFT_OUT else ledger.refuse)(file, row, problem)
     return None if problems else facts
 
 

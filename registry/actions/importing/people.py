@@ -91,8 +91,11 @@ class People:
             return None
         code = row.cells["patient_id"]
         person = self.by_id.get(code)
-        if person is not None or code in self.refused or not self.record.is_readable("patients.csv"):
+        if person is not None or not self.record.is_readable("patients.csv"):
             return person
+        if code in self.refused:
+            self.ledger.orphans[file] += 1
+            return None
         problem = (
             unknown("patient_id", code, what="patient", where="patients.csv")
             if code
@@ -133,7 +136,9 @@ def _load(people: People, today_at: Callable[[str], date]) -> dict[str, Patient]
         return {}
     sites = {site.pk: site for site in frame.sites.values() if site.pk}
     stored = {}
-    for patient in Patient.objects.filter(study=frame.study, code__in=codes):
+    # Who saves for one of these patients on a page waits until the import is done, and the other way round.
+    concerned = Patient.objects.filter(study=frame.study, code__in=codes).order_by("pk")
+    for patient in concerned.select_for_update(no_key=True):
         patient.site = sites[patient.site_id]
         patient.study = frame.study
         stored[patient.code] = patient

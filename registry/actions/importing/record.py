@@ -100,6 +100,8 @@ class Ledger:
     unchanged: Counter[str] = field(default_factory=Counter)
     errors: list[RowError] = field(default_factory=list)
     left_out: list[RowError] = field(default_factory=list)
+    left_out_in_part: list[RowError] = field(default_factory=list)
+    orphans: Counter[str] = field(default_factory=Counter)  # rows of a patient who was refused
 
     def refuse(self, file: str, row: Row, problem: Problem) -> None:
         """Note a problem of a row, with the cell as it was written."""
@@ -108,6 +110,10 @@ class Ledger:
     def stop(self, file: str, row: Row, problem: Problem) -> None:
         """Note a contradiction with stored facts: leaving the row out would not undo what others rely on."""
         self.errors.append(self._error(file, row, problem))
+
+    def spare(self, file: str, row: Row, problem: Problem) -> None:
+        """Note a fact that was taken away so that the rest of its row could be kept."""
+        self.left_out_in_part.append(self._error(file, row, problem))
 
     @staticmethod
     def _error(file: str, row: Row, problem: Problem) -> RowError:
@@ -137,6 +143,8 @@ class ImportReport:
     unchanged: Mapping[str, int]
     errors: tuple[RowError, ...]
     left_out: tuple[RowError, ...] = ()
+    left_out_in_part: tuple[RowError, ...] = ()
+    orphans: Mapping[str, int] = field(default_factory=dict)
     dry_run: bool = False
 
     @property

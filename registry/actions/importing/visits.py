@@ -8,10 +8,13 @@ from typing import Any
 from registry.actions.importing.checking import Facts, accepted
 from registry.actions.importing.merging import Entry, Merge
 from registry.actions.importing.people import People, Person
-from registry.clinical.record_checks import check_event, check_score, check_support, check_visit
+from registry.clinical.record_checks import check_event, check_score, check_support, check_text, check_visit
 from registry.clinical.refusals import Problem, shortened
 from registry.clinical.visit_windows import UNSCHEDULED
 from registry.models import AdverseEvent, Score, SupportiveTreatment, Visit
+
+# What only a coded record brings; a bundle has no column for it.
+_CODED_BY_OTHERS = {"coded_term": 500, "body_system": 200}
 
 
 def plan_visits(people: People, *, entered: Facts) -> None:
@@ -160,8 +163,15 @@ def _of_another(event_id: str) -> Problem:
 
 
 def _check_event(facts: Facts, person: Person) -> list[Problem]:
-    told = {k: v for k, v in facts.items() if k not in ("patient_id", "coded_term", "body_system")}
-    return check_event(**{**told, "seriousness": told.get("seriousness") or ()}, **_life(person))
+    told = {k: v for k, v in facts.items() if k not in ("patient_id", *_CODED_BY_OTHERS)}
+    return [
+        *check_event(**{**told, "seriousness": told.get("seriousness") or ()}, **_life(person)),
+        *(
+            problem
+            for field, maximum in _CODED_BY_OTHERS.items()
+            for problem in check_text(field=field, value=facts.get(field, ""), maximum=maximum)
+        ),
+    ]
 
 
 def plan_scores(people: People, *, entered: Facts) -> None:
