@@ -60,7 +60,7 @@ def main() -> int:
     command, *words = sys.argv[1:]
     try:
         return {"demo": demo, "test": test, "manage": manage}[command](words)
-    except (EnginesFailed, ProcessFailed) as failure:
+    except (EnginesFailed, ProcessFailed, env.NotConfigured) as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
 
@@ -101,6 +101,7 @@ def wanted_engines() -> dict[str, bool]:
 def demo(words: list[str]) -> int:
     """Run the registry with an invented cohort until somebody asks us to stop."""
     asked = demo_arguments(words)
+    env.day("REGISTRY_TODAY")  # every process would refuse an odd one, but only after minutes of preparing
     began = time.monotonic()
     engines = Engines(embedded.data_dir())
     engines.take()

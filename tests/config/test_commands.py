@@ -96,6 +96,14 @@ def test_a_taken_port_is_told_at_once_and_nothing_is_started(tmp_path):
     assert {found.name for found in (tmp_path / "data").iterdir()} == {"engines.lock"}
 
 
+def test_an_odd_pinned_date_is_told_before_anything_is_started(tmp_path):
+    done = bin_("demo", REGISTRY_TODAY="soon", REGISTRY_DATA_DIR=str(tmp_path / "data"))
+
+    assert done.returncode == 1
+    assert done.stderr == "REGISTRY_TODAY is 'soon'; a date written YYYY-MM-DD is needed.\n"
+    assert not (tmp_path / "data").exists()
+
+
 @pytest.mark.parametrize("words", ["--port 0", "--port http", "--patients 0", "--speed 9"])
 def test_an_odd_option_of_the_demo_is_refused(words):
     with pytest.raises(SystemExit):
