@@ -264,12 +264,13 @@ class _Sentences:
 
     def _cues(self, kind: str) -> list[_Cue]:
         if kind not in self._found:
-            self._found[kind] = [
+            masks = self._mask if kind == "uncertain" else [*self._mask, *self._open]
+            cues = [
                 _Cue(match.first, match.last, *_side_and_reach(match.label))
-                for match in self._matches(
-                    kind, masks=[*self._mask, *self._open] if kind != "uncertain" else self._mask
-                )
+                for match in self._matches(kind, masks=masks)
             ]
+            # The longest first, so that who asks reads `no evidence of` rather than `no`.
+            self._found[kind] = sorted(cues, key=lambda cue: (cue.first - cue.last, cue.first))
         return self._found[kind]
 
     def _matches(self, kind: str, *, masks: Sequence[Match]) -> list[Match]:

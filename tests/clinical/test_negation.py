@@ -1,0 +1,152 @@
+"""What a sentence says of a malignancy term in it (rules.md MAL-4, MAL-5)."""
+
+import unicodedata
+from datetime import date
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from registry.clinical.negation import JudgedHit, judge_hits, says_recurrence
+from registry.clinical.terms import find_terms, first_class
+from registry.clinical.tokens import fold
+from tests.clinical.sentences import ENGLISH, OTHER_LANGUAGES
+
+DAY_0 = date(2025, 3, 1)
+
+
+def judged(text: str, *, day_zero: date = DAY_0) -> tuple[JudgedHit, ...]:
+    return judge_hits(reading=find_terms(text=text), day_zero=day_zero)
+
+
+def said_of(text: str) -> tuple[str, str]:
+    """What a text comes to, and the class of what is kept, as the tables of sentences write it."""
+    hits = judged(text)
+    kept = [hit for hit in hits if hit.dropped is None]
+    if kept:
+        said = "uncertain" if all(hit.is_uncertain for hit in kept) else "kept"
+        return said, first_class([hit.hit.malignancy_class for hit in kept])
+    return "/".join(sorted({str(hit.dropped) for hit in hits})) or "none", ""
+
+
+@pytest.mark.parametrize("sentence", ENGLISH, ids=lambda sentence: sentence.text)
+def test_an_english_sentence_says(sentence):  # MAL-3, MAL-4, MAL-5, MAL-8
+    assert said_of(sentence.text) == (sentence.said, sentence.malignancy_class)
+
+
+@pytest.mark.parametrize("sentence", OTHER_LANGUAGES, ids=lambda sentence: sentence.text)
+def test_a_sentence_of_another_language_says(sentence):  # MAL-3, MAL-4, MAL-5, MAL-8
+    assert said_of(sentence.text) == (sentence.said, sentence.malignancy_class)
+
+
+@pytest.mark.parametrize(
+    ("text", "cue"),
+    [
+        ("no evidence of lymphoma", "no evidence of"),
+        ("Mother had breast cancer", "Mother"),
+        ("h/o melanoma", "h/o"),
+        ("Melanoma in situ removed 2009", "2009"),
+        ("Lymphoma diagnosed on 2024-02-27", "2024-02-27"),
+        ("Thyroid cancer, operated March 2014", "March 2014"),
+        ("Cancer screening normal", "screening … normal"),
+        ("Benign breast tumour", "Benign"),
+    ],
+)
+def test_a_dropped_hit_names_its_cue(text, cue):  # MAL-4
+    assert [hit.cue for hit in judged(text)] == [cue]
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
+        ("Melanoma in 2024", "past"),
+        ("Melanoma in 2025", None),
+        ("Melanoma 02/2025", "past"),
+        ("Melanoma 03/2025", None),
+        ("Melanoma 2025-02-28", "past"),
+        ("Melanoma 2025-03-01", None),
+        # Day and month of a date with slashes may be either way round: the later reading decides.
+        ("Melanoma 01/04/2025", None),
+        ("Melanoma 01/02/2025", "past"),
+        ("Melanoma at a dose of 2000 mg", None),
+        ("Melanoma of 2009 and again in 2026", None),
+    ],
+)
+def test_only_a_date_wholly_before_day_0_is_the_past(text, dropped):  # MAL-4
+    assert [hit.dropped for hit in judged(text)] == [dropped]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Relapsed in May", True),
+        ("Disease progression", True),
+        ("Transformation to large-cell lymphoma", True),
+        ("Recurrent disease", True),
+        ("No recurrence", False),
+        ("Without progression since 2020", False),
+        ("Stable", False),
+    ],
+)
+def test_a_word_of_recurrence_counts_unless_denied(text, said):  # MAL-6
+    assert says_recurrence(text=text) is said
+
+
+@pytest.mark.parametrize(
+    ("text", "is_recurrence"),
+    [
+        ("Recurrence of melanoma, first treated 2009", True),
+        ("History of breast cancer, relapsed", True),
+        ("Recurrent disease after melanoma", False),
+        ("Melanoma", False),
+    ],
+)
+def test_the_past_that_came_back_is_marked(text, is_recurrence):  # MAL-4, MAL-6
+    assert [hit.is_recurrence for hit in judged(text)] == [is_recurrence]
+
+
+# Abbreviations count in capitals only, so changes of case are drawn on sentences without any.
+WRITTEN_OUT = [sentence for sentence in ENGLISH if sentence.text[1:].islower()]
+SPACES = st.sampled_from([" ", "  ", "\t", "\u00a0"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(WRITTEN_OUT), st.data())
+def test_space_case_and_accents_change_nothing(sentence, data):  # MAL-3
+    written = "".join(
+        data.draw(SPACES) if letter == " " else data.draw(st.sampled_from([letter, letter.upper()]))
+        for letter in sentence.text
+    )
+    with_accents = unicodedata.normalize(
+        "NFC", "".join(letter + ("\u0301" if letter in "aeo" else "") for letter in written)
+    )
+
+    assert said_of(written) == said_of(with_accents) == said_of(sentence.text)
+    assert fold(with_accents) == fold(written)
+
+
+UNRELATED = [
+    "Blood pressure was 120 over 80.",
+    "She takes hydroxychloroquine 200 mg.",
+    "No fever and no cough.",
+    "Her mother is well.",
+    "Past medical history of lupus since 2011.",
+    "Possible infection of the skin.",
+    "Screening for tuberculosis was normal.",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(ENGLISH), st.lists(st.sampled_from(UNRELATED), max_size=3), st.booleans())
+def test_an_unrelated_sentence_neither_removes_nor_changes_a_hit(sentence, others, is_before):  # MAL-4
+    alone = [(hit.hit.words, hit.dropped, hit.is_uncertain) for hit in judged(sentence.text)]
+    around = " ".join(others)
+
+    text = f"{around} {sentence.text}." if is_before else f"{sentence.text}. {around}"
+
+    assert [(hit.hit.words, hit.dropped, hit.is_uncertain) for hit in judged(text)] == alone
+
+
+def test_a_text_without_terms_has_no_hits():
+    assert judged("No evidence of infection in 2009") == ()
+    assert judged("") == ()
