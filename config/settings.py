@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django.forms",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -89,6 +90,9 @@ TEMPLATES = [
         },
     }
 ]
+
+# Our own widgets' templates stand in templates/_parts/.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- where things are kept --------------------------------------------------------------------
 
@@ -155,7 +159,12 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    # The schema names each code where it stands; the hook would invent names for lists of codes.
+    "POSTPROCESSING_HOOKS": [],
 }
+
+# A pasted text of ten megabytes comes back on the page with the reason why it is too long, and is not lost.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 
 # --- what a browser may do --------------------------------------------------------------------
 

@@ -73,6 +73,8 @@ def acting(
         role_before = _enter_role()
         _write(wanted)
         yield
+        if connection.needs_rollback:
+            return  # a rollback takes the settings back itself, and no query is allowed before it
         _write(before)
         if role_before:
             _set_role(role_before)

@@ -58,19 +58,14 @@ def judge(history: History, as_of: date, limits: Limits) -> tuple[Finding, ...]:
     """Return the planned visits that are overdue, by course and target date."""
     findings: list[Finding] = []
     for day_zero, next_infusion_on in history.day_zeros_with_next:
-        planned = [
-            window
-            for window in planned_windows(
-                day_zero=day_zero, schedules=history.schedules, as_of=as_of, until=as_of
-            )
-            # OVD-5
-            if next_infusion_on is None or window.closes_on < next_infusion_on
-        ]
-        recorded = {visit.code for visit in history.visits if visit.day_zero == day_zero}
+        planned = _planned(
+            history, day_zero=day_zero, next_infusion_on=next_infusion_on, as_of=as_of, until=as_of
+        )
+        recorded = _recorded(history, day_zero)
         overdue = {
             window.code
             for window in planned
-            # OVD-2, OVD-3, OVD-4
+            # OVD-3, OVD-4
             if window.code not in recorded and as_of > window.closes_on and _is_owed(window, history)
         }
         lost = _neighbouring_annual_visits(planned, overdue)
@@ -79,6 +74,43 @@ def judge(history: History, as_of: date, limits: Limits) -> tuple[Finding, ...]:
                 labels = _labels(planned[position + 1 :], as_of, is_lost=window.code in lost)
                 findings.append(_finding(window, as_of, labels, limits))
     return tuple(findings)
+
+
+def awaited_windows(*, history: History, as_of: date, until: date) -> tuple[VisitWindow, ...]:
+    """Return the planned visits that are owed and not recorded, closed or still to come, by target date.
+
+    Those that closed before `as_of` are the overdue ones; the others are what a site has ahead of it as far
+    as the record shows on `as_of`. Yearly repetitions are given while they open on or before `until`.
+    """
+    seen = history.as_of(as_of)
+    if not seen.in_scope:
+        return ()
+    return tuple(
+        window
+        for day_zero, next_infusion_on in seen.day_zeros_with_next
+        for window in _planned(
+            seen, day_zero=day_zero, next_infusion_on=next_infusion_on, as_of=as_of, until=until
+        )
+        if window.code not in _recorded(seen, day_zero) and _is_owed(window, seen)
+    )
+
+
+def _planned(
+    history: History, *, day_zero: date, next_infusion_on: date | None, as_of: date, until: date
+) -> list[VisitWindow]:
+    """OVD-1, OVD-5."""
+    return [
+        window
+        for window in planned_windows(
+            day_zero=day_zero, schedules=history.schedules, as_of=as_of, until=until
+        )
+        if next_infusion_on is None or window.closes_on < next_infusion_on
+    ]
+
+
+def _recorded(history: History, day_zero: date) -> set[str]:
+    """OVD-2."""
+    return {visit.code for visit in history.visits if visit.day_zero == day_zero}
 
 
 def _is_owed(window: VisitWindow, history: History) -> bool:

@@ -8,8 +8,12 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from registry.clinical import units
+from registry.clinical import code_lists, ctcae, units
+from registry.clinical.analytes import ANALYTES
+from registry.clinical.study_days import add_months
 from registry.clinical.study_days import study_day as day_number
+from registry.clinical.units import Comparator
+from registry.models import LabResult
 from registry.models.alert import SEVERITIES, STATES
 
 register = template.Library()
@@ -90,3 +94,103 @@ def _whole(value: date | str | None) -> date | None:
     if isinstance(value, str):
         return date.fromisoformat(value) if len(value) == 10 else None
     return value
+
+
+def grade_words(
+    *, analyte: str, value: Decimal, comparator: str, unit: str, lower_limit: Decimal | str | None
+) -> str:
+    """Return the CTCAE grades of a canonical value in words: both versions where they differ.
+
+    `lower_limit` is in `unit`. Empty for grade 0, for what CTCAE does not grade, and where only the
+    missing lower limit keeps grade 0 and grade 1 apart.
+    """
+    sign: Comparator = "<" if comparator == "<" else ">" if comparator == ">" else ""
+    floor = _limit_in_canonical_unit(lower_limit, analyte=analyte, unit=unit)
+    five, six = (
+        ctcae.grade_of(value, analyte=analyte, version=version, lower_limit=floor, comparator=sign)
+        for version in ctcae.VERSIONS
+    )
+    if (
+        five is None
+        or six is None
+        or (five.lowest == 0 and six.lowest == 0 and max(five.highest, six.highest) < 2)
+    ):
+        return ""
+    if five == six:
+        return five.words.capitalize()
+    return f"{five.words.capitalize()} (CTCAE v5), {six.words} (v6)"
+
+
+@register.filter
+def grades(result: LabResult) -> str:
+    """The grades of a recorded result in words."""
+    return grade_words(
+        analyte=result.analyte,
+        value=result.value,
+        comparator=result.comparator,
+        unit=result.entered_unit,
+        lower_limit=result.lower_limit,
+    )
+
+
+@register.filter
+def in_canonical_unit(result: LabResult) -> str:
+    """`0.4 ×10⁹/L` for a result that was reported in another unit; empty when it is canonical as entered."""
+    measured = ANALYTES[result.analyte]
+    if measured.units[result.entered_unit] == 1:
+        return ""
+    shown = units.format_value(result.value, analyte=result.analyte)
+    return f"{result.comparator}{shown} {units.unit_label(measured.canonical_unit)}"
+
+
+def _limit_in_canonical_unit(limit: Decimal | str | None, *, analyte: str, unit: str) -> Decimal | None:
+    if limit is None or limit == "":
+        return None
+    number = limit if isinstance(limit, Decimal) else units.read_value(limit, decimal_comma=True).number
+    return units.to_canonical(number, analyte=analyte, unit=unit)
+
+
+@register.filter
+def span(opens_on: date, closes_on: date) -> str:
+    """Return a window as people write it: `12 Mar–11 Apr 2026`, `12–18 Mar 2026`, `4 Apr 2026`."""
+    if opens_on == closes_on:
+        return spoken_date(opens_on)
+    first = spoken_date(opens_on)
+    if opens_on.year == closes_on.year:
+        first = first.rpartition(" ")[0]
+        if opens_on.month == closes_on.month:
+            first = str(opens_on.day)
+    return f"{first}–{spoken_date(closes_on)}"
+
+
+@register.filter
+def since(on_day: date, day_zero: date) -> str:
+    """Return how long ago day 0 was: `day 412 (1 y 1 m)`."""
+    days = day_number(on_day, day_zero=day_zero)
+    months = (on_day.year - day_zero.year) * 12 + on_day.month - day_zero.month
+    if add_months(day_zero, months) > on_day:
+        months -= 1
+    if months < 1:
+        return f"Day {days}"
+    years, rest = divmod(months, 12)
+    return (
+        f"Day {days} ({' '.join(filter(None, (f'{years} y' if years else '', f'{rest} m' if rest else '')))})"
+    )
+
+
+@register.filter
+def day_words(on_day: date, day_zero: date) -> str:
+    """Return the study day alone: `day 34`."""
+    return f"day {day_number(on_day, day_zero=day_zero)}".replace("day -", "day −")
+
+
+@register.filter
+def plain(number: Decimal) -> str:
+    """Return a number without trailing zeros."""
+    return format(number.normalize(), "f")
+
+
+@register.filter
+def seriousness_words(criteria: list[str]) -> str:
+    """Return the criteria of seriousness as words."""
+    return ", ".join(code_lists.SERIOUSNESS.get(code, code) for code in criteria)

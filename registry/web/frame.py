@@ -1,6 +1,5 @@
 """What the frame around every page shows: who is here, where they may go, and when the checks last ran."""
 
-import importlib.util
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,6 +10,7 @@ from django.urls import Resolver404, resolve
 from registry.access.roles import Verb, may, memberships_of
 from registry.clock import now
 from registry.models import Membership, User
+from registry.queries import monitoring_status
 
 PRODUCT_NAME = "CAR-T Safety Registry"
 
@@ -53,10 +53,7 @@ def frame(request: HttpRequest) -> dict[str, object]:
     user = getattr(request, "user", None)
     if isinstance(user, User):
         shown["frame"] = _frame_of(user, request.path)
-        if importlib.util.find_spec("registry.queries.monitoring_status"):
-            shown["status_chip"] = importlib.import_module("registry.queries.monitoring_status").chip(
-                at=now()
-            )
+        shown["status_chip"] = monitoring_status.chip(at=now())
     return shown
 
 

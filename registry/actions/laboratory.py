@@ -1,0 +1,195 @@
+"""Laboratory results are kept as reported and superseded when wrong; no value is ever overwritten."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import connection, transaction
+
+from registry.access.roles import require
+from registry.access.scope import because
+from registry.actions.evaluations import nudge
+from registry.actions.refused import refuse_if
+from registry.clinical.record_checks import check_lab
+from registry.clinical.refusals import Problem
+from registry.clinical.units import read_result, read_value
+from registry.models import LabResult, Patient, User, Visit
+
+
+class AlreadySuperseded(RuntimeError):
+    """The result was corrected meanwhile. `for_people` says what to do."""
+
+    for_people = "This result was corrected meanwhile. Reload to see the value that counts now."
+
+
+@dataclass(frozen=True, slots=True)
+class ResultEntry:
+    """One result as the laboratory reported it; value and limits as typed, in `unit`."""
+
+    analyte: str
+    value: str
+    unit: str
+    collected_on: date
+    lower_limit: str = ""
+    upper_limit: str = ""
+
+
+def problems_of(*, entry: ResultEntry, patient: Patient, today: date) -> list[Problem]:
+    """What makes the result impossible for this patient; numbers may have a decimal comma."""
+    return check_lab(
+        collected_on=entry.collected_on,
+        analyte=entry.analyte,
+        value=entry.value,
+        unit=entry.unit,
+        lower_limit=entry.lower_limit,
+        upper_limit=entry.upper_limit,
+        birth_year=patient.birth_year,
+        died_on=patient.died_on,
+        today=today,
+        decimal_comma=True,
+    )
+
+
+def record_results(
+    *,
+    patient: Patient,
+    visit: Visit | None,
+    entries: Sequence[ResultEntry],
+    by: User | None,
+    at: datetime,
+    today: date,
+) -> list[LabResult]:
+    """Keep the results and return the new rows; one that is already there, equal, is left as it is.
+
+    Raises NotAllowed, and RecordRefused when any of them is impossible.
+    """
+    require(by, "enter_record", patient=patient)
+    refuse_if(
+        problem for entry in entries for problem in problems_of(entry=entry, patient=patient, today=today)
+    )
+    with transaction.atomic():
+        lock_patient(patient)
+        there = _current(patient, {entry.collected_on for entry in entries})
+        new: dict[tuple, LabResult] = {}
+        for entry in entries:
+            row = _row(patient=patient, visit=visit, entry=entry, by=by, at=at)
+            if _identity(row) not in there:
+                new.setdefault(_identity(row), row)
+        LabResult.objects.bulk_create(new.values())
+        nudge(patient_id=patient.pk)
+    return list(new.values())
+
+
+def correct_lab_result(
+    *, result: LabResult, entry: ResultEntry, reason: str, by: User | None, at: datetime, today: date
+) -> LabResult:
+    """Supersede the result by what it should have been, and return the row that counts now.
+
+    Raises NotAllowed, RecordRefused, and AlreadySuperseded when somebody was faster.
+    """
+    patient = result.patient
+    require(by, "enter_record", patient=patient)
+    refuse_if([*_no_reason(reason), *problems_of(entry=entry, patient=patient, today=today)])
+    with transaction.atomic(), because(reason):
+        lock_patient(patient)
+        current = _still_current(result)
+        row = _row(patient=patient, visit=current.visit, entry=entry, by=by, at=at)
+        if _facts(row) == _facts(current):
+            return current
+        twin = _current(patient, {entry.collected_on}).get(_identity(row))
+        if twin is not None and twin.pk != current.pk:
+            # The right value is there already: two rows of one fact would count a day twice.
+            _supersede(current, by_id=None, reason=reason, at=at)
+            row = twin
+        else:
+            row.pk = _next_id()
+            _supersede(current, by_id=row.pk, reason=reason, at=at)
+            row.save(force_insert=True)
+        nudge(patient_id=patient.pk)
+    return row
+
+
+def retract_lab_result(*, result: LabResult, reason: str, by: User | None, at: datetime) -> None:
+    """Take back a result that never was this patient's; it stays visible and counts nowhere.
+
+    Raises NotAllowed, RecordRefused without a reason, AlreadySuperseded.
+    """
+    require(by, "enter_record", patient=result.patient)
+    refuse_if(_no_reason(reason))
+    with transaction.atomic(), because(reason):
+        lock_patient(result.patient)
+        _supersede(_still_current(result), by_id=None, reason=reason, at=at)
+        nudge(patient_id=result.patient_id)
+
+
+def lock_patient(patient: Patient) -> None:
+    """Let two savings for one patient follow each other; NO KEY: the scan's inserts do not wait."""
+    Patient.objects.select_for_update(no_key=True).only("pk").get(pk=patient.pk)
+
+
+def _no_reason(reason: str) -> list[Problem]:
+    if reason.strip():
+        return []
+    return [Problem("reason", "", "The change has no reason.", "Say why the record was wrong.")]
+
+
+def _still_current(result: LabResult) -> LabResult:
+    current = LabResult.objects.select_related("visit").get(pk=result.pk)
+    if current.superseded_at is not None:
+        raise AlreadySuperseded
+    return current
+
+
+def _supersede(result: LabResult, *, by_id: int | None, reason: str, at: datetime) -> None:
+    # One statement, and before the new row: a trigger allows it once, and the new row may have the
+    # same canonical value, which only one current row may have. The foreign key is checked at commit.
+    LabResult.objects.filter(pk=result.pk).update(
+        superseded_by_id=by_id, superseded_at=at, superseded_reason=reason
+    )
+
+
+def _next_id() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('registry_labresult', 'id'))")
+        return cursor.fetchone()[0]
+
+
+def _row(
+    *, patient: Patient, visit: Visit | None, entry: ResultEntry, by: User | None, at: datetime
+) -> LabResult:
+    read = read_result(entry.value, analyte=entry.analyte, unit=entry.unit, decimal_comma=True)
+    return LabResult(
+        patient=patient,
+        visit=visit,
+        collected_on=entry.collected_on,
+        analyte=entry.analyte,
+        # 0,4 is kept as 0.4: one spelling of a number in every export.
+        entered_value=f"{read.entered.comparator}{format(read.entered.number, 'f')}",
+        entered_unit=entry.unit,
+        comparator=read.entered.comparator,
+        value=read.canonical,
+        lower_limit=_limit(entry.lower_limit),
+        upper_limit=_limit(entry.upper_limit),
+        entered_by=by,
+        entered_at=at,
+        origin="form",
+    )
+
+
+def _limit(text: str) -> Decimal | None:
+    return read_value(text, decimal_comma=True).number if text.strip() else None
+
+
+def _identity(row: LabResult) -> tuple:
+    return (row.analyte, row.collected_on, row.value.normalize(), row.comparator)
+
+
+def _facts(row: LabResult) -> tuple:
+    limits = (limit and limit.normalize() for limit in (row.lower_limit, row.upper_limit))
+    return (*_identity(row), row.entered_unit, Decimal(row.entered_value.lstrip("<>")), *limits)
+
+
+def _current(patient: Patient, days: set[date]) -> dict[tuple, LabResult]:
+    rows = LabResult.objects.filter(patient=patient, collected_on__in=days, superseded_at__isnull=True)
+    return {_identity(row): row for row in rows}

@@ -1,0 +1,287 @@
+"""Follow-up visits: recorded once, changed with a reason, never by two people over each other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from django.db import transaction
+
+from registry.access.roles import require
+from registry.access.scope import because
+from registry.actions.evaluations import nudge
+from registry.actions.laboratory import (
+    ResultEntry,
+    correct_lab_result,
+    lock_patient,
+    problems_of,
+    record_results,
+    retract_lab_result,
+)
+from registry.actions.refused import refuse_if
+from registry.clinical.record_checks import check_support, check_visit
+from registry.clinical.refusals import Problem
+from registry.clinical.study_days import course_of
+from registry.clinical.visit_windows import UNSCHEDULED
+from registry.models import Course, LabResult, Patient, SupportiveTreatment, User, Visit
+
+FIELDS = ("status", "visited_on", "missed_reason", "new_malignancy", "new_malignancy_text")
+
+
+class AlreadyRecorded(RuntimeError):
+    """Somebody recorded this visit first; `visit` is what they recorded."""
+
+    def __init__(self, visit: Visit):
+        super().__init__(visit.pk)
+        self.visit = visit
+
+
+class ChangedMeanwhile(RuntimeError):
+    """Somebody changed the visit since the form was opened; `visit` is how it stands now."""
+
+    def __init__(self, visit: Visit):
+        super().__init__(visit.pk)
+        self.visit = visit
+
+
+@dataclass(frozen=True, slots=True)
+class SupportEntry:
+    """A transfusion or growth factor as entered."""
+
+    given_on: date
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class VisitEntry:
+    """A visit as entered: that it took place, or why it did not."""
+
+    status: Literal["completed", "missed"]
+    visited_on: date | None
+    missed_reason: str = ""
+    new_malignancy: bool | None = None
+    new_malignancy_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultChange:
+    """A result of a recorded visit that was wrong; `entry` is empty when it is taken back."""
+
+    result: LabResult
+    entry: ResultEntry | None
+
+
+def visit_problems(
+    *, patient: Patient, code: str, day_zeros: Sequence[date], entry: VisitEntry, today: date
+) -> list[Problem]:
+    """What makes the visit impossible. `day_zeros`: of its own course first, then of the later ones."""
+    found = check_visit(
+        visit_code=code,
+        status=entry.status,
+        visited_on=entry.visited_on,
+        missed_reason=entry.missed_reason,
+        new_malignancy_text=entry.new_malignancy_text,
+        first_day_zero=day_zeros[0] if day_zeros else None,
+        birth_year=patient.birth_year,
+        died_on=patient.died_on,
+        today=today,
+    )
+    if entry.new_malignancy and not entry.new_malignancy_text.strip():
+        found.append(
+            Problem(
+                "new_malignancy_text",
+                "",
+                "A new malignancy is answered with yes and not described.",
+                "Write what was found, where and when.",
+            )
+        )
+    if not found and entry.visited_on is not None:
+        belongs = course_of(entry.visited_on, day_zeros=tuple(day_zeros))
+        if belongs is not None and belongs != day_zeros[0]:
+            found.append(
+                Problem(
+                    "visited_on",
+                    entry.visited_on.isoformat(),
+                    "The date belongs to the course of a later infusion.",
+                    "Give a date before that infusion, or record the visit in the later course.",
+                )
+            )
+    return found
+
+
+def support_problems(*, patient: Patient, entry: SupportEntry, today: date) -> list[Problem]:
+    """What makes the treatment impossible for this patient."""
+    return check_support(
+        given_on=entry.given_on,
+        kind=entry.kind,
+        birth_year=patient.birth_year,
+        died_on=patient.died_on,
+        today=today,
+    )
+
+
+def record_visit(
+    *,
+    patient: Patient,
+    course: Course,
+    code: str,
+    entry: VisitEntry,
+    results: Sequence[ResultEntry] = (),
+    supports: Sequence[SupportEntry] = (),
+    submission: UUID,
+    by: User | None,
+    at: datetime,
+    today: date,
+) -> Visit:
+    """Keep a visit with its results and treatments, all or nothing, and return it.
+
+    The same submission twice is one visit. Raises NotAllowed, RecordRefused, and AlreadyRecorded
+    when another submission recorded this visit of this course first.
+    """
+    require(by, "enter_record", patient=patient)
+    _refuse_impossible(
+        patient=patient,
+        course=course,
+        code=code,
+        entry=entry,
+        results=results,
+        supports=supports,
+        today=today,
+    )
+    with transaction.atomic():
+        lock_patient(patient)
+        sent = Visit.objects.filter(submission=submission, patient=patient).first()
+        if sent is not None:
+            return sent
+        same = Visit.objects.filter(course=course, code=code)
+        if code == UNSCHEDULED:
+            same = same.filter(visited_on=entry.visited_on)
+        if (first := same.first()) is not None:
+            raise AlreadyRecorded(first)
+        visit = Visit.objects.create(
+            patient=patient,
+            course=course,
+            code=code,
+            submission=submission,
+            entered_by=by,
+            entered_at=at,
+            origin="form",
+            **_columns(entry),
+        )
+        record_results(patient=patient, visit=visit, entries=results, by=by, at=at, today=today)
+        _record_supports(patient=patient, entries=supports, by=by, at=at)
+        nudge(patient_id=patient.pk)
+    return visit
+
+
+def change_visit(
+    *,
+    visit: Visit,
+    version: int,
+    entry: VisitEntry,
+    results: Sequence[ResultEntry] = (),
+    changed_results: Sequence[ResultChange] = (),
+    supports: Sequence[SupportEntry] = (),
+    removed_supports: Sequence[int] = (),
+    reason: str,
+    by: User | None,
+    at: datetime,
+    today: date,
+) -> Visit:
+    """Change a recorded visit: fields in place, audited with `reason`; results by superseding them.
+
+    `version` is what the person had before them. Raises NotAllowed, RecordRefused, ChangedMeanwhile,
+    AlreadySuperseded.
+    """
+    patient = visit.patient
+    require(by, "enter_record", patient=patient)
+    if not reason.strip():
+        refuse_if([Problem("reason", "", "The change has no reason.", "Say why the record was wrong.")])
+    corrections = [change.entry for change in changed_results if change.entry is not None]
+    _refuse_impossible(
+        patient=patient,
+        course=visit.course,
+        code=visit.code,
+        entry=entry,
+        results=[*results, *corrections],
+        supports=supports,
+        today=today,
+    )
+    with transaction.atomic(), because(reason):
+        lock_patient(patient)
+        current = Visit.objects.select_related("course", "patient").get(pk=visit.pk)
+        if current.version != version:
+            raise ChangedMeanwhile(current)
+        for field, value in _columns(entry).items():
+            setattr(current, field, value)
+        # Results are the visit's too: whoever saves the form next had an older sheet before them.
+        current.version = version + 1
+        current.save(update_fields=[*FIELDS, "version"])
+        for change in changed_results:
+            if change.entry is None:
+                retract_lab_result(result=change.result, reason=reason, by=by, at=at)
+            else:
+                correct_lab_result(
+                    result=change.result, entry=change.entry, reason=reason, by=by, at=at, today=today
+                )
+        record_results(patient=patient, visit=current, entries=results, by=by, at=at, today=today)
+        SupportiveTreatment.objects.filter(patient=patient, pk__in=removed_supports).delete()
+        _record_supports(patient=patient, entries=supports, by=by, at=at)
+        nudge(patient_id=patient.pk)
+    return current
+
+
+def _refuse_impossible(
+    *,
+    patient: Patient,
+    course: Course,
+    code: str,
+    entry: VisitEntry,
+    results: Sequence[ResultEntry],
+    supports: Sequence[SupportEntry],
+    today: date,
+) -> None:
+    later = (
+        Course.objects.filter(patient=patient, day_zero__gt=course.day_zero)
+        .order_by("day_zero")
+        .values_list("day_zero", flat=True)
+    )
+    refuse_if(
+        [
+            *visit_problems(
+                patient=patient, code=code, day_zeros=(course.day_zero, *later), entry=entry, today=today
+            ),
+            *(p for result in results for p in problems_of(entry=result, patient=patient, today=today)),
+            *(
+                p
+                for support in supports
+                for p in support_problems(patient=patient, entry=support, today=today)
+            ),
+        ]
+    )
+
+
+def _columns(entry: VisitEntry) -> dict[str, object]:
+    return {field: getattr(entry, field) for field in FIELDS}
+
+
+def _record_supports(
+    *, patient: Patient, entries: Sequence[SupportEntry], by: User | None, at: datetime
+) -> None:
+    """Keep the treatments; one already there is the same one."""
+    days = {entry.given_on for entry in entries}
+    there = set(
+        SupportiveTreatment.objects.filter(patient=patient, given_on__in=days).values_list("given_on", "kind")
+    )
+    SupportiveTreatment.objects.bulk_create(
+        SupportiveTreatment(
+            patient=patient,
+            given_on=given_on,
+            kind=kind,
+            entered_by=by,
+            entered_at=at,
+            origin="form",
+        )
+        for given_on, kind in sorted({(entry.given_on, entry.kind) for entry in entries} - there)
+    )

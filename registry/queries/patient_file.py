@@ -1,0 +1,357 @@
+"""Everything about one patient on one page, in a fixed number of queries."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.db.models import Prefetch
+
+from registry.clinical.analytes import ANALYTES, Analyte
+from registry.clinical.study_days import course_of
+from registry.clinical.visit_windows import VisitWindow, planned_windows, window_label
+from registry.models import (
+    AdverseEvent,
+    AdverseEventFollowUp,
+    Alert,
+    AuditEvent,
+    Course,
+    LabResult,
+    Patient,
+    SupportiveTreatment,
+    User,
+    Visit,
+)
+from registry.monitoring.evidence import History
+from registry.queries.evidence import packed_histories
+from registry.queries.site_worklist import AwaitedVisit, awaited_visits
+
+HISTORY_SIZE = 50
+_LAB_COLUMNS = 10
+_AHEAD = timedelta(days=400)
+# What happens to an alert is told on the alert's own page.
+_NOT_OF_THE_RECORD = ("registry_alert", "registry_alertmove")
+_MACHINERY = frozenset(
+    ("id", "patient_id", "study_id", "course_id", "visit_id", "event_id", "entered_by_id", "public_id",
+     "entered_at", "origin", "submission", "version", "superseded_by_id", "superseded_at")
+)  # fmt: skip
+_TABLES = {
+    "registry_patient": "Patient",
+    "registry_course": "Course",
+    "registry_infusion": "Infusion",
+    "registry_visit": "Visit",
+    "registry_labresult": "Laboratory result",
+    "registry_supportivetreatment": "Supportive treatment",
+    "registry_score": "Score",
+    "registry_adverseevent": "Adverse event",
+    "registry_adverseeventfollowup": "Follow-up report",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class VisitLine:
+    """One visit of a course, planned, recorded or both.
+
+    `state`: completed, missed, overdue, open, planned, or not_owed (dropped by a new infusion, or
+    outside follow-up). `label`: early or late.
+    """
+
+    code: str
+    window: VisitWindow | None
+    visit: Visit | None
+    awaited: AwaitedVisit | None
+    state: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class YearOfVisits:
+    """The visits of one year of a course; `is_far` when nothing of it concerns anyone yet."""
+
+    number: int
+    lines: tuple[VisitLine, ...]
+    is_far: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CourseOfVisits:
+    """A course with its visits by year."""
+
+    course: Course
+    years: tuple[YearOfVisits, ...]
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LabRow:
+    """The results of one analyte: for each column, the current ones, then what they superseded."""
+
+    analyte: Analyte
+    cells: tuple[tuple[LabResult, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabTable:
+    """Results by analyte and day, newest day first; a column is the day and the day 0 it counts from."""
+
+    columns: tuple[tuple[date, date | None], ...]
+    rows: tuple[LabRow, ...]
+    hidden_days_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of a recorded change; `old` empty when the row was new."""
+
+    field: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One change of one row: who, when, what, why, by which way."""
+
+    at: datetime
+    who: str
+    what: str
+    kind: str
+    changes: tuple[FieldChange, ...]
+    reason: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFile:
+    """What the patient page shows. Lists are newest first."""
+
+    patient: Patient
+    today: date
+    day_zero: date | None
+    courses: tuple[CourseOfVisits, ...]
+    awaited: AwaitedVisit | None
+    labs: LabTable
+    supports: tuple[tuple[SupportiveTreatment, date | None], ...]
+    events: tuple[tuple[AdverseEvent, date | None], ...]
+    alerts: tuple[Alert, ...]
+    history: tuple[HistoryLine, ...]
+
+
+def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -> PatientFile:
+    """Read the file of one patient."""
+    history = history_of(patient=patient)
+    courses = list(
+        Course.objects.filter(patient=patient)
+        .select_related("infusion", "infusion__product")
+        .order_by("-day_zero")
+    )
+    day_zeros = tuple(sorted(course.day_zero for course in courses))
+    awaited = awaited_visits(patient=patient, history=history, today=today)
+    visits = list(
+        Visit.objects.filter(patient=patient).select_related("entered_by").order_by("visited_on", "pk")
+    )
+    return PatientFile(
+        patient=patient,
+        today=today,
+        day_zero=course_of(today, day_zeros=day_zeros),
+        courses=_courses(courses, visits, history, awaited, today),
+        awaited=min(awaited, key=lambda line: (not line.is_overdue, line.window.closes_on), default=None),
+        labs=_lab_table(patient, day_zeros, all_days=all_lab_days),
+        supports=tuple(
+            (support, course_of(support.given_on, day_zeros=day_zeros))
+            for support in SupportiveTreatment.objects.filter(patient=patient).order_by("-given_on", "kind")
+        ),
+        events=tuple((event, _day_zero_of(event, day_zeros)) for event in events_of(patient=patient)),
+        alerts=tuple(
+            Alert.objects.filter(patient=patient)
+            .select_related("patient__site")
+            .order_by("-raised_at", "-pk")
+        ),
+        history=history_lines(patient=patient),
+    )
+
+
+def history_of(*, patient: Patient) -> History:
+    """Return the patient's history without laboratory results, as the overdue rule sees it."""
+    [(_, packed)] = packed_histories(patient_ids=[patient.pk], analytes=())
+    return packed.unpack()
+
+
+def events_of(*, patient: Patient) -> list[AdverseEvent]:
+    """Return the patient's adverse events with their follow-up reports, latest onset first."""
+    return list(
+        AdverseEvent.objects.filter(patient=patient)
+        .select_related("entered_by")
+        .prefetch_related(Prefetch("follow_ups", queryset=AdverseEventFollowUp.objects.order_by("number")))
+        .order_by("-started_on", "-pk")
+    )
+
+
+def dated_events(*, patient: Patient) -> tuple[tuple[AdverseEvent, date | None], ...]:
+    """Return the patient's events, each with the day 0 its onset counts from."""
+    day_zeros = tuple(
+        Course.objects.filter(patient=patient).order_by("day_zero").values_list("day_zero", flat=True)
+    )
+    return tuple((event, _day_zero_of(event, day_zeros)) for event in events_of(patient=patient))
+
+
+def event_of(*, patient: Patient, event_id: int) -> AdverseEvent | None:
+    """Return one event of the patient with its reports, or None."""
+    return (
+        AdverseEvent.objects.filter(patient=patient, pk=event_id)
+        .select_related("patient", "patient__site")
+        .prefetch_related(Prefetch("follow_ups", queryset=AdverseEventFollowUp.objects.order_by("number")))
+        .first()
+    )
+
+
+def history_lines(*, patient: Patient) -> tuple[HistoryLine, ...]:
+    """Return the latest changes of the patient's record, newest first."""
+    events = list(
+        AuditEvent.objects.filter(patient_id=patient.pk)
+        .exclude(tbl__in=_NOT_OF_THE_RECORD)
+        .order_by("-id")[:HISTORY_SIZE]
+    )
+    people = User.objects.in_bulk({event.actor_id for event in events if event.actor_id})
+    return tuple(_history_line(event, people) for event in events)
+
+
+def _history_line(event: AuditEvent, people: Mapping[int, User]) -> HistoryLine:
+    old, new = event.old or {}, event.new or {}
+    kind = {"I": "recorded", "U": "changed", "D": "removed"}[event.op]
+    if event.op == "U" and new.get("superseded_at"):
+        kind = "superseded"
+    return HistoryLine(
+        at=event.at,
+        who=str(people.get(event.actor_id or 0, "The registry")),
+        what=_TABLES.get(event.tbl, event.tbl.removeprefix("registry_")),
+        kind=kind,
+        changes=tuple(
+            FieldChange(
+                field.removesuffix("_id").replace("_", " "), _shown(old.get(field)), _shown(new.get(field))
+            )
+            for field in (new or old)
+            if field not in _MACHINERY and (event.op == "U" or _shown((new or old)[field]))
+        ),
+        reason=event.reason or "",
+        origin=event.origin or "",
+    )
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    text = str(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _day_zero_of(event: AdverseEvent, day_zeros: tuple[date, ...]) -> date | None:
+    """A partial onset has no study day."""
+    if len(event.started_on) != 10:
+        return None
+    return course_of(date.fromisoformat(event.started_on), day_zeros=day_zeros)
+
+
+def _courses(
+    courses: Sequence[Course],
+    visits: Sequence[Visit],
+    history: History,
+    awaited: Sequence[AwaitedVisit],
+    today: date,
+) -> tuple[CourseOfVisits, ...]:
+    waiting = {(line.window.code, line.window.day_zero): line for line in awaited}
+    shown = []
+    for course in courses:
+        recorded = [visit for visit in visits if visit.course_id == course.pk]
+        lines = _visit_lines(course, recorded, history, waiting, today)
+        years: dict[int, list[VisitLine]] = defaultdict(list)
+        for line in lines:
+            years[max((_sort_day(line) - course.day_zero).days, 0) // 365 + 1].append(line)
+        shown.append(
+            CourseOfVisits(
+                course=course,
+                years=tuple(
+                    YearOfVisits(
+                        number=number,
+                        lines=tuple(years[number]),
+                        is_far=all(line.state in ("planned", "not_owed") for line in years[number]),
+                    )
+                    for number in sorted(years)
+                ),
+                is_current=course is courses[0],
+            )
+        )
+    return tuple(shown)
+
+
+def _visit_lines(
+    course: Course,
+    recorded: Sequence[Visit],
+    history: History,
+    waiting: Mapping[tuple[str, date], AwaitedVisit],
+    today: date,
+) -> list[VisitLine]:
+    windows = {
+        window.code: window
+        for window in planned_windows(
+            day_zero=course.day_zero, schedules=history.schedules, as_of=today, until=today + _AHEAD
+        )
+    }
+    lines = []
+    for visit in recorded:
+        window = windows.pop(visit.code, None)
+        late = window_label(window=window, visited_on=visit.visited_on) if window and visit.visited_on else ""
+        lines.append(VisitLine(visit.code, window, visit, None, visit.status, late))
+    for window in windows.values():
+        line = waiting.get((window.code, window.day_zero))
+        lines.append(VisitLine(window.code, window, None, line, _state(line), ""))
+    return sorted(lines, key=_sort_day)
+
+
+def _state(line: AwaitedVisit | None) -> str:
+    if line is None:
+        return "not_owed"
+    if line.is_overdue:
+        return "overdue"
+    return "open" if line.is_open else "planned"
+
+
+def _sort_day(line: VisitLine) -> date:
+    if line.window is not None:
+        return line.window.target_on
+    if line.visit is not None and line.visit.visited_on is not None:
+        return line.visit.visited_on
+    return date.max
+
+
+def _lab_table(patient: Patient, day_zeros: tuple[date, ...], *, all_days: bool) -> LabTable:
+    results = list(
+        LabResult.objects.filter(patient=patient)
+        .select_related("superseded_by", "entered_by")
+        .order_by("-collected_on", "superseded_at", "pk")
+    )
+    days = sorted({result.collected_on for result in results}, reverse=True)
+    shown = days if all_days else days[:_LAB_COLUMNS]
+    by_place: dict[tuple[str, date], list[LabResult]] = defaultdict(list)
+    for result in results:
+        by_place[result.analyte, result.collected_on].append(result)
+    analytes = {result.analyte for result in results if result.collected_on in set(shown)}
+    return LabTable(
+        columns=tuple((day, course_of(day, day_zeros=day_zeros)) for day in shown),
+        rows=tuple(
+            LabRow(
+                analyte=analyte,
+                cells=tuple(
+                    tuple(sorted(by_place[key, day], key=lambda r: (r.superseded_at is not None, r.pk)))
+                    for day in shown
+                ),
+            )
+            for key, analyte in ANALYTES.items()
+            if key in analytes
+        ),
+        hidden_days_count=len(days) - len(shown),
+    )

@@ -1,0 +1,1 @@
+"""Pages of the site: what is due, the patient, the visit, the events."""

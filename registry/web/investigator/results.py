@@ -1,0 +1,123 @@
+"""One laboratory result: correct it, or take it back. The old value stays visible."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from registry.access.gates import get_patient, get_user
+from registry.actions.laboratory import (
+    AlreadySuperseded,
+    ResultEntry,
+    correct_lab_result,
+    problems_of,
+    retract_lab_result,
+)
+from registry.clinical.analytes import ANALYTES
+from registry.clinical.units import unit_label
+from registry.clock import now, today
+from registry.models import LabResult
+from registry.queries.visit_sheet import result_of
+from registry.web.investigator.dates import PartsField
+from registry.web.investigator.fields import Radios, RecordForm, TextInput, text
+
+
+class CorrectionForm(RecordForm):
+    """What the result should have been, or that it never was this patient's; and why."""
+
+    act = forms.ChoiceField(
+        label="What is wrong?",
+        choices=[
+            ("correct", "The value, unit, range or day is wrong"),
+            ("retract", "It is not this patient's result: take it back"),
+        ],
+        widget=Radios(),
+    )
+    value = text("Value", hint="A number, or <number, >number.", widget=TextInput("input--short"))
+    unit = forms.ChoiceField(label="Unit", required=False)
+    lower_limit = text("Lower limit of normal", widget=TextInput("input--short"))
+    upper_limit = text("Upper limit of normal", widget=TextInput("input--short"))
+    collected_on = PartsField(label="Collected on")
+    reason = forms.CharField(
+        label="Why is the record changed?",
+        help_text="For example: misread on the report. It is kept with the change.",
+        max_length=500,
+        widget=TextInput(),
+        error_messages={"required": "Say why the record was wrong."},
+    )
+
+    def __init__(self, *args: Any, result: LabResult, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.result = result
+        unit = self.fields["unit"]
+        assert isinstance(unit, forms.ChoiceField)  # noqa: S101 - for the type checker
+        unit.choices = [(unit, unit_label(unit)) for unit in ANALYTES[result.analyte].units]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("act") == "correct" and not self.errors:
+            patient = self.result.patient
+            on_site = today(time_zone=patient.site.time_zone)
+            self.add_problems(problems_of(entry=self.entry(), patient=patient, today=on_site))
+        return cleaned
+
+    def entry(self) -> ResultEntry:
+        """The result as it should have been."""
+        found = self.cleaned_data
+        return ResultEntry(
+            analyte=self.result.analyte,
+            value=found["value"],
+            unit=found["unit"],
+            collected_on=found["collected_on"],
+            lower_limit=found["lower_limit"],
+            upper_limit=found["upper_limit"],
+        )
+
+
+def correct_result(request: HttpRequest, public_id: UUID, result_id: int) -> HttpResponse:
+    """Correct one result or take it back, with a reason."""
+    patient = get_patient(request, public_id, verb="enter_record")
+    result = result_of(patient=patient, result_id=result_id)
+    if result is None:
+        raise Http404
+    form = CorrectionForm(request.POST or None, result=result, initial=_initial(result))
+    if request.method != "POST" or not form.is_valid():
+        context = {"patient": patient, "result": result, "form": form, "problems": form.summary()}
+        return render(request, "investigator/result.html", context, status=422 if form.is_bound else 200)
+    try:
+        _act(request, result, form)
+        messages.success(request, "The record is changed. The old value stays visible with your reason.")
+    except AlreadySuperseded as refusal:
+        messages.warning(request, refusal.for_people)
+    return redirect("investigator:patient", public_id)
+
+
+def _act(request: HttpRequest, result: LabResult, form: CorrectionForm) -> None:
+    common: dict[str, Any] = {
+        "result": result,
+        "reason": form.cleaned_data["reason"],
+        "by": get_user(request),
+        "at": now(),
+    }
+    if form.cleaned_data["act"] == "retract":
+        retract_lab_result(**common)
+        return
+    on_site = today(time_zone=result.patient.site.time_zone)
+    correct_lab_result(entry=form.entry(), today=on_site, **common)
+
+
+def _initial(result: LabResult) -> dict[str, Any]:
+    limits = {
+        name: "" if limit is None else format(limit.normalize(), "f")
+        for name, limit in (("lower_limit", result.lower_limit), ("upper_limit", result.upper_limit))
+    }
+    return {
+        "act": "correct",
+        "value": result.entered_value,
+        "unit": result.entered_unit,
+        "collected_on": result.collected_on,
+        **limits,
+    }

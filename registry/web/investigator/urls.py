@@ -1,0 +1,32 @@
+"""Addresses of the site's pages (contract.md section 5). `<id>` is an opaque id, never a patient's number."""
+
+from django.urls import path, register_converter
+
+from registry.web.investigator import events, patients, results, visits
+
+app_name = "investigator"
+
+
+class VisitCode:
+    """A visit's code as schedules and imports spell it; nothing that could end a text in the database."""
+
+    regex = r"[^/\x00-\x1f\x7f]{1,40}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(VisitCode, "visit_code")
+
+urlpatterns = [
+    path("", patients.patients, name="patients"),
+    path("<uuid:public_id>/", patients.patient, name="patient"),
+    path("<uuid:public_id>/visits/<visit_code:code>/", visits.visit, name="visit"),
+    path("<uuid:public_id>/visits/<visit_code:code>/saved/", visits.visit_saved, name="visit_saved"),
+    path("<uuid:public_id>/results/<int:result_id>/", results.correct_result, name="result"),
+    path("<uuid:public_id>/events/", events.events, name="events"),
+    path("<uuid:public_id>/events/<int:event_id>/follow-up/", events.follow_up, name="follow_up"),
+]

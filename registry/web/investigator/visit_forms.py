@@ -1,0 +1,387 @@
+"""The visit form: the visit itself, a row per analyte, rows for supportive treatments."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from django import forms
+from django.http import QueryDict
+
+from registry.actions.laboratory import ResultEntry, problems_of
+from registry.actions.visits import (
+    ResultChange,
+    SupportEntry,
+    VisitEntry,
+    support_problems,
+    visit_problems,
+)
+from registry.clinical import code_lists
+from registry.clinical.analytes import ANALYTES, Analyte
+from registry.clinical.plausibility import unlikely
+from registry.clinical.units import EnteredValue, read_result, unit_label
+from registry.models import LabResult, Patient
+from registry.queries.visit_sheet import VisitSheet
+from registry.templatetags.words import grade_words
+from registry.web.investigator.dates import DayField, PartsField
+from registry.web.investigator.fields import LongText, Radios, RecordForm, TextInput, select, text
+
+# What nearly every follow-up visit reports; the others wait below, open when one of them is filled.
+ROUTINE = ("ANC", "WBC", "HGB", "PLT", "ALC", "MCV", "CD19", "IGG", "CRP", "FERRITIN", "CREATININE")
+_BLANK_SUPPORTS = 3
+_ANSWERS = {"yes": "Yes", "no": "No", "unknown": "Not known"}
+_AS_BOOLEAN = {"yes": True, "no": False}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the forms need to know of the patient to judge an entry."""
+
+    patient: Patient
+    day_zeros: tuple[date, ...]  # of the visit's own course first, then of the later ones
+    code: str
+    today: date
+
+
+class VisitForm(RecordForm):
+    """That the visit took place, or why not; and the question about a new malignancy."""
+
+    submission = forms.UUIDField(widget=forms.HiddenInput())
+    version = forms.IntegerField(widget=forms.HiddenInput(), required=False)
+    status = forms.ChoiceField(
+        label="Did the visit take place?",
+        choices=[("completed", "Yes, it took place"), ("missed", "No, it was not done")],
+        widget=Radios(attrs={"data_inline": True}),
+        error_messages={"required": "Say whether the visit took place."},
+    )
+    visited_on = PartsField(label="Date of the visit", help_text="For example 13 Sep 2024, or 13 9 2024.")
+    missed_reason = text(
+        "Why was it not done?", hint="Only for a visit that was not done. No names.", widget=TextInput()
+    )
+    new_malignancy = forms.ChoiceField(
+        label="New malignancy since the last visit?",
+        help_text="Any cancer, leukaemia, lymphoma or in-situ lesion, also when only suspected.",
+        required=False,
+        choices=list(_ANSWERS.items()),
+        widget=Radios(attrs={"data_inline": True}),
+    )
+    new_malignancy_text = text(
+        "What was found, where and when?",
+        hint="Needed when the answer is yes: site, histology, date, how it was proven. No names.",
+        widget=LongText(),
+    )
+
+    def __init__(self, *args: Any, about: About, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.about = about
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if cleaned.get("status") == "completed" and not cleaned.get("new_malignancy"):
+            self.add_error("new_malignancy", "Answer the question: yes, no or not known.")
+        self.add_problems(
+            problem
+            for problem in visit_problems(
+                patient=self.about.patient,
+                code=self.about.code,
+                day_zeros=self.about.day_zeros,
+                entry=self.entry(),
+                today=self.about.today,
+            )
+            if problem.field != "status"
+        )
+        return cleaned
+
+    def entry(self) -> VisitEntry:
+        """The visit as typed."""
+        found = self.cleaned_data
+        return VisitEntry(
+            status="missed" if found.get("status") == "missed" else "completed",
+            visited_on=found.get("visited_on"),
+            missed_reason=found.get("missed_reason", ""),
+            new_malignancy=_AS_BOOLEAN.get(found.get("new_malignancy", "")),
+            new_malignancy_text=found.get("new_malignancy_text", ""),
+        )
+
+
+class ReasonForm(RecordForm):
+    """Why a recorded visit is changed."""
+
+    reason = forms.CharField(
+        label="Why is the record changed?",
+        help_text="For example: misread on the report; another patient's result. It is kept with the change.",
+        widget=TextInput(),
+        max_length=500,
+        error_messages={"required": "Say why the record was wrong."},
+    )
+
+
+class ResultForm(RecordForm):
+    """One row of the laboratory grid. An empty row is no result."""
+
+    value = text("Value", widget=TextInput("input--short", inputmode="decimal"))
+    unit = forms.ChoiceField(label="Unit", required=False)
+    lower_limit = text("Lower limit of normal", widget=TextInput("input--short", inputmode="decimal"))
+    upper_limit = text("Upper limit of normal", widget=TextInput("input--short", inputmode="decimal"))
+    collected_on = DayField(label="Collected on, when not on the day of the visit")
+    sure = forms.CharField(required=False)
+    result = forms.IntegerField(required=False, widget=forms.HiddenInput())
+
+    def __init__(
+        self,
+        *args: Any,
+        about: About,
+        analyte: Analyte,
+        previous: LabResult | None,
+        also: tuple[LabResult, ...] = (),
+        **kwargs: Any,
+    ):
+        super().__init__(*args, prefix=f"lab-{analyte.key}", **kwargs)
+        self.about = about
+        self.analyte = analyte
+        self.previous = previous
+        self.also = also
+        self.question = ""
+        self.grade = ""
+        self.entry: ResultEntry | None = None
+        field = self.fields["unit"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
+        field.choices = [(unit, unit_label(unit)) for unit in analyte.units]
+        for name in ("value", "unit", "lower_limit", "upper_limit", "collected_on"):
+            self.fields[name].widget.attrs["aria-label"] = f"{analyte.name}: {self.fields[name].label}"
+
+    def judge(self, *, visited_on: date | None) -> None:
+        """Judge the row on the day of the visit, unless it names its own day of collection."""
+        if not self.is_valid() or not self.is_filled:
+            return
+        found = self.cleaned_data
+        collected_on = found["collected_on"] or visited_on
+        if collected_on is None:
+            self.add_error("collected_on", "Give the day of collection, or the date of the visit above.")
+            return
+        entry = ResultEntry(
+            analyte=self.analyte.key,
+            value=found["value"],
+            unit=found["unit"],
+            collected_on=collected_on,
+            lower_limit=found["lower_limit"],
+            upper_limit=found["upper_limit"],
+        )
+        self.add_problems(problems_of(entry=entry, patient=self.about.patient, today=self.about.today))
+        if not self.errors:
+            self.entry = entry
+            self._grade_and_ask()
+
+    def _grade_and_ask(self) -> None:
+        found = self.cleaned_data
+        read = read_result(found["value"], analyte=self.analyte.key, unit=found["unit"], decimal_comma=True)
+        self.grade = grade_of_entry(self.analyte.key, read.canonical, read.entered, found)
+        doubt = unlikely(
+            read.canonical,
+            analyte=self.analyte.key,
+            previous=self.previous.value if self.previous else None,
+            entered=read.entered,
+            unit=found["unit"],
+        )
+        # The tick belongs to the value it was set for; another value is asked about again.
+        if doubt and found["sure"] != self.sure_of:
+            self.question = doubt.for_people
+            self.add_error("value", f"{doubt.for_people} If it is right, tick the box beside it.")
+
+    @property
+    def is_filled(self) -> bool:
+        return any(
+            self.cleaned_data[name] for name in ("value", "lower_limit", "upper_limit", "collected_on")
+        )
+
+    @property
+    def sure_of(self) -> str:
+        """What a tick of *the value is right* says yes to."""
+        return f"{self['value'].value() or ''} {self['unit'].value() or ''}".strip()
+
+    @property
+    def is_sure(self) -> bool:
+        return bool(self.is_bound) and self.data.get(self.add_prefix("sure")) == self.sure_of
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether the row holds something to see."""
+        return bool(self.errors) or bool(self["value"].value())
+
+
+class SupportForm(RecordForm):
+    """One transfusion or growth factor. An empty row is none."""
+
+    kind = select("Treatment", code_lists.SUPPORT_KINDS, empty="None")
+    given_on = DayField(label="Given on")
+
+    def __init__(self, *args: Any, about: About, number: int, **kwargs: Any):
+        super().__init__(*args, prefix=f"support-{number}", **kwargs)
+        self.about = about
+        self.number = number
+        for name, field in self.fields.items():
+            words = "kind" if name == "kind" else "given on"
+            field.widget.attrs["aria-label"] = f"Treatment {number + 1}: {words}"
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if self.errors or not (cleaned.get("kind") or cleaned.get("given_on")):
+            return cleaned
+        if not cleaned.get("given_on"):
+            self.add_error("given_on", "Give the day of the treatment.")
+            return cleaned
+        entry = SupportEntry(given_on=cleaned["given_on"], kind=cleaned["kind"])
+        self.add_problems(support_problems(patient=self.about.patient, entry=entry, today=self.about.today))
+        return cleaned
+
+    @property
+    def entry(self) -> SupportEntry | None:
+        found = self.cleaned_data
+        return SupportEntry(given_on=found["given_on"], kind=found["kind"]) if found.get("kind") else None
+
+
+class VisitSheetForm:
+    """The whole page as one form: everything typed comes back, whatever is wrong."""
+
+    def __init__(self, *, about: About, sheet: VisitSheet, data: QueryDict | None = None):
+        self.about = about
+        self.sheet = sheet
+        self.is_change = sheet.visit is not None
+        self.visit = VisitForm(data, about=about, initial=_visit_initial(sheet))
+        self.reason = ReasonForm(data) if self.is_change else None
+        by_analyte: dict[str, list[LabResult]] = {}
+        for result in sheet.results:
+            by_analyte.setdefault(result.analyte, []).append(result)
+        self.rows = [
+            ResultForm(
+                data,
+                about=about,
+                analyte=analyte,
+                previous=sheet.previous.get(key),
+                also=tuple(by_analyte.get(key, ())[1:]),
+                initial=_result_initial(sheet, key, by_analyte.get(key, [None])[0]),
+            )
+            for key, analyte in _in_order().items()
+        ]
+        self.supports = [SupportForm(data, about=about, number=number) for number in range(_BLANK_SUPPORTS)]
+        self.removed = _numbers(data, "remove-support")
+        self.recorded_supports = [(support, support.pk in self.removed) for support in sheet.supports]
+
+    def is_valid(self) -> bool:
+        """Judge everything, so that all errors are seen at once."""
+        forms_valid = [self.visit.is_valid(), *(support.is_valid() for support in self.supports)]
+        if self.reason is not None:
+            forms_valid.append(self.reason.is_valid())
+        visited_on = self.visit.cleaned_data.get("visited_on")
+        for row in self.rows:
+            row.judge(visited_on=visited_on)
+        return all(forms_valid) and not any(row.errors for row in self.rows)
+
+    @property
+    def routine(self) -> list[ResultForm]:
+        return [row for row in self.rows if row.analyte.key in ROUTINE]
+
+    @property
+    def others(self) -> list[ResultForm]:
+        return [row for row in self.rows if row.analyte.key not in ROUTINE]
+
+    @property
+    def others_are_touched(self) -> bool:
+        return any(row.is_touched for row in self.others)
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        """Every error as a link for the summary, in the order of the page."""
+        found = self.visit.summary()
+        for row in self.rows:
+            found += row.summary(prefix=f"{row.analyte.name}: ")
+        for support in self.supports:
+            found += support.summary(prefix=f"Treatment {support.number + 1}: ")
+        return found + (self.reason.summary() if self.reason is not None else [])
+
+    def new_results(self) -> list[ResultEntry]:
+        return [row.entry for row in self.rows if row.entry and not self._recorded(row)]
+
+    def changed_results(self) -> list[ResultChange]:
+        """The recorded results with what the sheet now says; the action leaves equal ones alone."""
+        return [
+            ResultChange(result=recorded, entry=row.entry)
+            for row in self.rows
+            if (recorded := self._recorded(row)) is not None
+        ]
+
+    def new_supports(self) -> list[SupportEntry]:
+        return [support.entry for support in self.supports if support.entry is not None]
+
+    def removed_supports(self) -> list[int]:
+        return [support.pk for support, is_removed in self.recorded_supports if is_removed]
+
+    def _recorded(self, row: ResultForm) -> LabResult | None:
+        """Only a result of this sheet; a forged number is none of it."""
+        number = row.cleaned_data.get("result")
+        return next((r for r in self.sheet.results if r.pk == number and r.analyte == row.analyte.key), None)
+
+
+def blank_data() -> dict[str, Any]:
+    """A new form's identity: sent twice, it is one visit."""
+    return {"submission": uuid4()}
+
+
+def grade_of_entry(analyte: str, canonical: Decimal, entered: EnteredValue, found: Mapping[str, Any]) -> str:
+    """The grades in words of a typed value, with the limit typed beside it."""
+    return grade_words(
+        analyte=analyte,
+        value=canonical,
+        comparator=entered.comparator,
+        unit=found["unit"],
+        lower_limit=found["lower_limit"],
+    )
+
+
+def _in_order() -> dict[str, Analyte]:
+    rest = [key for key in ANALYTES if key not in ROUTINE]
+    return {key: ANALYTES[key] for key in (*ROUTINE, *rest)}
+
+
+def _visit_initial(sheet: VisitSheet) -> dict[str, Any]:
+    visit = sheet.visit
+    if visit is None:
+        return {**blank_data(), "status": "completed"}
+    answer = {True: "yes", False: "no", None: "unknown"}[visit.new_malignancy]
+    return {
+        **blank_data(),
+        "version": visit.version,
+        "status": visit.status,
+        "visited_on": visit.visited_on,
+        "missed_reason": visit.missed_reason,
+        "new_malignancy": answer if visit.status == "completed" else "",
+        "new_malignancy_text": visit.new_malignancy_text,
+    }
+
+
+def _result_initial(sheet: VisitSheet, key: str, result: LabResult | None) -> dict[str, Any]:
+    if result is None:
+        previous = sheet.previous.get(key)
+        usual = sheet.units.get(key) or (previous.entered_unit if previous else "")
+        return {"unit": usual or ANALYTES[key].canonical_unit}
+    on_day = sheet.visit is not None and result.collected_on == sheet.visit.visited_on
+    return {
+        "value": result.entered_value,
+        "unit": result.entered_unit,
+        "lower_limit": _plain(result.lower_limit),
+        "upper_limit": _plain(result.upper_limit),
+        "collected_on": None if on_day else result.collected_on,
+        "result": result.pk,
+    }
+
+
+def _plain(limit: Decimal | None) -> str:
+    return "" if limit is None else format(limit.normalize(), "f")
+
+
+def _numbers(data: QueryDict | None, name: str) -> set[int]:
+    if data is None:
+        return set()
+    return {int(text) for text in data.getlist(name) if text.isascii() and text.isdigit() and len(text) < 19}

@@ -1,0 +1,213 @@
+"""Home, the list of patients and the patient page: what they show, to whom, in how many queries."""
+
+from datetime import date
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from registry.actions.laboratory import ResultEntry, correct_lab_result
+from registry.models import LabResult
+from tests import factories
+from tests.factories import NIGHT
+
+
+def page_of(answer):
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def queries_of(person, address):
+    person.get(address)
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        assert person.get(address).status_code == 200
+    return len(seen)
+
+
+def test_home_names_the_date_at_the_site(as_user, coordinator, scene):
+    page = page_of(as_user(coordinator).get("/"))
+
+    assert "Today, 1 Sep 2024" in page
+    assert "Vienna time" in page
+
+
+def test_home_sorts_what_is_overdue_before_what_is_due(as_user, coordinator, scene):
+    page = page_of(as_user(coordinator).get("/"))
+
+    # VIE-0002 owes D28 (closed 1 Apr) and M3 (closed 15 Jun); VIE-0003 did until death on 1 Aug.
+    assert '4</span> <span class="tile__words">overdue visits' in page
+    assert '2</span> <span class="tile__words">due in 14 days' in page
+    assert page.index("153 days overdue") < page.index("78 days overdue") < page.index("closes in 30 days")
+
+
+def test_a_patient_after_death_owes_no_later_visit(as_user, coordinator, scene):
+    page = page_of(as_user(coordinator).get("/"))
+
+    assert f"/patients/{scene.dead.public_id}/visits/M6/" not in page
+
+
+def test_home_shows_alerts_of_the_site_and_no_link_to_decide(as_user, coordinator, scene):
+    page = page_of(as_user(coordinator).get("/"))
+
+    assert "Alerts about my patients" in page
+    assert "VIE-0002" in page
+    assert "/alerts/" not in page
+
+
+def test_home_of_a_site_without_duties_says_until_when(as_user, other_site, other_site_place, scene):
+    patient = factories.make_patient(site=other_site_place, infused_on=date(2024, 8, 31))
+
+    page = page_of(as_user(other_site).get("/"))
+
+    assert f"Nothing due until 25 Sep 2024: then visit D28 of {patient.code} opens." in page
+
+
+@pytest.mark.parametrize(
+    ("actor", "address"),
+    [("officer", "/alerts/"), ("lead", "/alerts/"), ("manager", "/patients/"), ("administrator", "/status/")],
+)
+def test_other_roles_are_led_to_their_work(request, as_user, scene, actor, address):
+    answer = as_user(request.getfixturevalue(actor)).get("/")
+
+    assert (answer.status_code, answer["Location"]) == (302, address)
+
+
+def test_the_sponsors_page_tells_of_the_api_and_of_no_patient(as_user, sponsor, scene):
+    page = page_of(as_user(sponsor).get("/"))
+
+    assert "/api/v1/exports/" in page
+    assert "VIE-0" not in page
+
+
+def test_queries_of_home_do_not_grow_with_patients(as_user, coordinator, scene, site):
+    person = as_user(coordinator)
+    few = queries_of(person, "/")
+    for _ in range(20):
+        factories.make_alert(patient=factories.make_patient(site=site))
+
+    assert queries_of(person, "/") == few
+    assert few <= 25
+
+
+def test_the_list_finds_by_a_part_of_the_subject_id(as_user, coordinator, scene):
+    page = page_of(as_user(coordinator).get("/patients/?search=0002"))
+
+    assert "VIE-0002" in page
+    assert "VIE-0001" not in page
+
+
+def test_the_list_survives_a_search_that_ends_texts(as_user, coordinator, scene):
+    assert "VIE-0001" in page_of(as_user(coordinator).get("/patients/?search=VIE-0001%00&page=x"))
+
+
+def test_the_list_has_fifty_to_a_page_and_as_many_queries_for_each(as_user, coordinator, scene, site):
+    person = as_user(coordinator)
+    few = queries_of(person, "/patients/")
+    for number in range(50):
+        factories.make_patient(site=site, code=f"VIE-1{number:03}")
+
+    assert queries_of(person, "/patients/") == few
+    assert "Page 2 of 2, 53 in all" in page_of(person.get("/patients/?page=2"))
+
+
+def test_the_patient_page_gives_every_date_its_study_day_and_every_value_its_unit(
+    as_user, coordinator, scene
+):
+    page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/"))
+
+    assert "day 28, 29 Mar 2024" in page
+    assert "0.4 ×10⁹/L" in page
+    assert "9.8 g/dL" in page
+    assert "= 98 g/L" in page
+    assert "Grade 4 (CTCAE v5), grade 3 (v6)" in page
+    assert "Day 184 (6 m)" in page
+    assert "Cytokine release syndrome" in page
+
+
+def test_the_queries_of_the_patient_page_are_few_and_constant(as_user, coordinator, scene):
+    person = as_user(coordinator)
+    address = f"/patients/{scene.patient.public_id}/"
+    before = queries_of(person, address)
+    for day in range(1, 20):
+        factories.make_result(patient=scene.patient, collected_on=date(2024, 7, day))
+        factories.make_event(patient=scene.patient)
+
+    assert queries_of(person, address) == before
+    assert before <= 30
+
+
+def test_a_corrected_value_stays_visible_with_its_reason(as_user, coordinator, scene):
+    result = LabResult.objects.get(patient=scene.patient, analyte="ANC", collected_on=date(2024, 3, 15))
+    correct_lab_result(
+        result=result,
+        entry=ResultEntry("ANC", "1.4", "10*9/L", date(2024, 3, 15)),
+        reason="misread on the report",
+        by=coordinator,
+        at=NIGHT,
+        today=date(2024, 9, 1),
+    )
+
+    page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/"))
+
+    assert "<del>0.4 ×10⁹/L</del> corrected" in page
+    assert "misread on the report" in page
+    assert "1.4 ×10⁹/L" in page
+
+
+def test_the_history_says_who_changed_what_and_why(as_user, coordinator, scene):
+    result = LabResult.objects.get(patient=scene.patient, analyte="ANC", collected_on=date(2024, 3, 15))
+    person = as_user(coordinator)
+    person.post(
+        f"/patients/{scene.patient.public_id}/results/{result.pk}/",
+        {
+            "act": "correct",
+            "value": "0,3",
+            "unit": "10*9/L",
+            "collected_on_day": "15",
+            "collected_on_month": "3",
+            "collected_on_year": "2024",
+            "reason": "typed from the wrong line",
+        },
+    )
+
+    page = page_of(person.get(f"/patients/{scene.patient.public_id}/"))
+    history = page[page.index('id="history"') :]
+
+    assert "coordinator" in history
+    assert "typed from the wrong line" in history
+    assert "0.3" in history
+
+
+def test_a_patient_of_another_site_does_not_exist(as_user, other_site, scene):
+    person = as_user(other_site)
+
+    for page in ("", "events/", "visits/M6/"):
+        assert person.get(f"/patients/{scene.patient.public_id}/{page}").status_code == 404
+    assert "VIE-" not in page_of(person.get("/patients/"))
+
+
+@pytest.mark.parametrize("actor", ["sponsor", "stranger", "administrator"])
+def test_those_without_the_patient_get_404(request, as_user, scene, actor):
+    person = as_user(request.getfixturevalue(actor))
+
+    assert person.get(f"/patients/{scene.patient.public_id}/").status_code == 404
+
+
+def test_an_officer_reads_the_patient_and_may_not_enter(as_user, officer, scene):
+    person = as_user(officer)
+    page = page_of(person.get(f"/patients/{scene.patient.public_id}/"))
+
+    assert "Start visit" not in page
+    assert person.get(f"/patients/{scene.patient.public_id}/visits/M6/").status_code == 403
+
+
+def test_a_stored_text_is_shown_as_text_and_never_run(as_user, coordinator, scene):
+    factories.make_event(patient=scene.patient, term="<script>alert(1)</script>", narrative="<img src=x>")
+
+    page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/"))
+
+    assert "<script>alert" not in page
+    assert "<img src=x>" not in page
+    assert "&lt;script&gt;alert(1)" in page
