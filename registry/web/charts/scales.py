@@ -74,7 +74,7 @@ def _log_ticks(numbers: list[float]) -> list[float]:
         for power in range(floor(log10(low)) - 1, ceil(log10(high)) + 2)
         for factor in (1, 2, 5)
     ]
-    first = max(i for i, step in enumerate(steps) if step <= low)
+    first = max(i for i, step in enumerate(steps) if step < low)
     last = min(i for i, step in enumerate(steps) if step >= high)
     if last - first < 2:
         first, last = max(first - 1, 0), last + 1

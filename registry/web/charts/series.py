@@ -244,7 +244,7 @@ def _legend(plot: Plot) -> SafeString:
     if plot.given:
         entries.append(("value", False, "support given"))
     for shape, is_used, words in reversed(entries):
-        x -= len(words) * 6.2
+        x -= len(words) * 6.9
         pieces.append(_text(x, 14, words, "words"))
         x -= 12
         if words == "support given":

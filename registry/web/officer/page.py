@@ -49,6 +49,16 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """Another alert of the same patient, in words."""
+
+    alert: Alert
+    title: str
+    subject: str
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One line of the log."""
 
@@ -81,7 +91,7 @@ class Page:
     supports: tuple[SupportiveTreatment, ...]
     visits: tuple[Visit, ...]
     latest_contact_on: date | None
-    others: tuple[tuple[Alert, str], ...]
+    others: tuple[Other, ...]
     decisions: tuple[tuple[AlertMove, str], ...]
     steps: tuple[Step, ...]
     latest_decision: AlertMove | None
@@ -127,7 +137,7 @@ def page_of(*, alert: Alert) -> Page:
         ),
         visits=tuple(visit for visit in file.visits if visit.course.day_zero == alert.day_zero),
         latest_contact_on=file.latest_contact_on,
-        others=tuple((other, wording.line_of(wording.told_of(other))) for other in file.others),
+        others=tuple(map(_other, file.others)),
         decisions=tuple((move, wording.title_of(move.alert.rule)) for move in file.earlier_decisions),
         steps=tuple(Step(move, MOVE_WORDS.get(move.kind, move.kind)) for move in reversed(file.moves)),
         latest_decision=latest,
@@ -137,6 +147,15 @@ def page_of(*, alert: Alert) -> Page:
         merged_into=next((other for other in file.others if other.pk == alert.merged_into_id), None),
         absorbed=tuple(other for other in file.others if other.merged_into_id == alert.pk),
         next_states=moves_from(alert.state, by="person"),  # type: ignore[arg-type]
+    )
+
+
+def _other(alert: Alert) -> Other:
+    return Other(
+        alert=alert,
+        title=wording.title_of(alert.rule),
+        subject=wording.subject_of(alert),
+        line=wording.line_of(wording.told_of(alert)),
     )
 
 
@@ -174,7 +193,8 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
 
 
 def _pairs(stored: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for key, value in stored.items():
+    # The database keeps the keys in an order of its own.
+    for key, value in sorted(stored.items()):
         if isinstance(value, Mapping):
             yield from ((f"{_name(key)}: {name}", shown) for name, shown in _pairs(value))
         else:

@@ -87,7 +87,7 @@ def _point(row: ValueRow, series: Series) -> chart.Point:
         shape = "lifted"
     if row.result.comparator:
         shape = "below" if row.result.comparator == "<" else "above"
-    marks = "".join(f", {mark}" for mark in row.marks if mark)
+    marks = "".join(f", {mark}" for mark in row.marks)
     return chart.Point(
         day=row.day,
         value=row.result.value,

@@ -118,7 +118,7 @@ def _series(
                 grade_v5=_grade(result, "5.0"),
                 grade_v6=_grade(result, "6.0"),
                 state=_state(result, counted),
-                marks=tuple(_marks(result, file, counted, recovery, limit)),
+                marks=tuple(filter(None, _marks(result, file, counted, recovery, limit))),
                 is_used=result.pk in used,
                 is_superseded=result.superseded_at is not None,
             )

@@ -173,10 +173,10 @@ def _last_checked() -> str:
 
 def _footer(filters: officer_queue.Filters, page: Page[Alert], counts: officer_queue.TabCounts) -> str:
     """What is shown and what is not, so that nothing hides behind a filter."""
-    shown = f"{len(page.object_list)} of {page.paginator.count} shown"
-    if filters.state == "queue":
-        shown = f"{counts.by_tab['queue']} open, {len(page.object_list)} shown"
-    return f"{shown}, {counts.by_tab['possible']} cannot be excluded."
+    here, all_of_them = len(page.object_list), page.paginator.count
+    part = f"{here}" if here == all_of_them else f"{here} of {all_of_them}"
+    words = "open" if filters.state == "queue" else "alerts"
+    return f"{part} {words} shown, {counts.by_tab['possible']} cannot be excluded."
 
 
 def _tabs(

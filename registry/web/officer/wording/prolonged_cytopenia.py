@@ -15,16 +15,15 @@ from registry.web.officer.wording.told import (
     with_unit,
 )
 
+_GRADES = {"ctcae_v5": "CTCAE v5.0 ", "ctcae_v6": "CTCAE v6.0 "}
+
 
 def line(told: Told) -> str:
-    proven = told.days("certain_days")
-    lasting = (
-        f"for {days_in_words(proven)}"
-        if told.certainty == "certain"
-        else f"for {days_in_words(proven)}, possibly {told.days('possible_days')}"
-    )
-    dates = span(told.on("first_low_on"), told.on("last_low_on"))
-    return f"{lineage(told)} < {low_limit(told)} {lasting}, {dates}, deepest {told.text('deepest_value')}"
+    proven, dates = told.days("certain_days"), span(told.on("first_low_on"), told.on("last_low_on"))
+    lasting = f"for {days_in_words(proven)}, {dates}" if proven else f"on {dates}"
+    if told.certainty == "possible":
+        lasting += f", possibly for {days_in_words(told.days('possible_days'))}"
+    return f"{lineage(told)} < {low_limit(told)} {lasting}, deepest {told.text('deepest_value')}"
 
 
 def why(told: Told) -> tuple[Part, ...]:
@@ -109,7 +108,13 @@ def what_would_change(told: Told) -> tuple[str, ...]:
 
 
 def labels(told: Told) -> tuple[str, ...]:
-    return tuple(filter(None, (_label(label) for label in told.labels)))
+    grades = [_GRADES[name] + grade_words(value) for name, value in _named(told) if name in _GRADES]
+    others = [_label(label) for label in told.labels if label.partition(":")[0] not in _GRADES]
+    return (*others, *([f"Deepest value: {', '.join(grades)}."] if grades else []))
+
+
+def _named(told: Told) -> list[tuple[str, str]]:
+    return [(name, value) for name, _, value in (label.partition(":") for label in told.labels)]
 
 
 def _label(label: str) -> str:
@@ -120,8 +125,4 @@ def _label(label: str) -> str:
         return "A support (growth factor or transfusion) lifted at least one count inside the episode."
     if name == "largest_gap":
         return f"Largest gap between two values inside the episode: {days_in_words(int(value))}."
-    if name == "ctcae_v5":
-        return f"Deepest value: CTCAE v5.0 {grade_words(value)}."
-    if name == "ctcae_v6":
-        return f"Deepest value: CTCAE v6.0 {grade_words(value)}."
     return label

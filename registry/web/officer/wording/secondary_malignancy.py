@@ -36,9 +36,7 @@ _TRIGGERS = {
 
 def line(told: Told) -> str:
     if _kind(told) == "trigger":
-        return (
-            f"Laboratory trigger {told.subject.partition(':')[2]}: {'; '.join(matched_words(told.evidence))}"
-        )
+        return "; ".join(matched_words(told.evidence))
     kind = _class(told)
     return f"{kind[0].upper()}{kind[1:]}: {_matched(told)} in {source(told)}, {_onset(told)}"
 
