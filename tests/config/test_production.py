@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from config.embedded import ROOT
+from config.embedded import ROOT, Engines
 
 PRODUCTION = {
     "SECRET_KEY": "x7Jq-0pVt_5dRk2Zs9WmYb3LhNc8QfAg4TuEoXi6BvMl1PyHjDnCeFw",
@@ -60,6 +60,19 @@ def test_djangos_own_deployment_check_finds_nothing():
 
     assert done.returncode == 0, done.stderr
     assert "no issues (0 silenced)" in done.stdout + done.stderr
+
+
+def test_an_empty_database_can_be_migrated_outside_the_demo():
+    engines = Engines.for_tests()
+    try:
+        engines.start(valkey=False)
+        done = python(
+            "manage.py", "migrate", "--noinput", **{**PRODUCTION, "DATABASE_URL": engines.owner_url}
+        )
+    finally:
+        engines.stop()
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_cookies_are_for_this_host_only_and_out_of_reach_of_scripts(settings):
