@@ -8,21 +8,16 @@ Source: `codelists/assertion_cues.toml`. Scope after NegEx (Chapman et al., J Bi
 Where two readings are possible the term is kept: recall beats precision, a person decides.
 """
 
-import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, lru_cache
-from importlib.resources import files
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Literal
 
-from registry.clinical.partial_dates import NotADate, PartialDate
+from registry.clinical.cues import MASK, REACH_WORDS, cue_list, side_and_reach
 from registry.clinical.terms import Reading, TermHit
-from registry.clinical.tokens import Match, PhraseBook, Token, tokenise, written
-
-REACH_WORDS = 6
-_MASK = "mask"
+from registry.clinical.tokens import Match, tokenise, written
+from registry.clinical.written_dates import find_dates
 
 DropReason = Literal["negated", "someone_else", "screening_normal", "past", "benign"]
 
@@ -52,17 +47,9 @@ class _Cue:
     reach: int
 
 
-@dataclass(frozen=True, slots=True)
-class _CueList:
-    version: str
-    books: dict[str, PhraseBook]
-    mask: PhraseBook
-    words: dict[str, frozenset[str]]
-
-
 def list_version() -> str:
     """Return name and version of the cue list (MAL-11)."""
-    return _cue_list().version
+    return cue_list().version
 
 
 def judge_hits(*, reading: Reading, day_zero: date) -> tuple[JudgedHit, ...]:
@@ -84,7 +71,7 @@ class _Sentences:
 
     def __init__(self, reading: Reading) -> None:
         self.tokens = reading.tokens
-        self.list = _cue_list()
+        self.list = cue_list()
         self._terms = reading.hits
         self._own = {at for hit in reading.hits for at in range(hit.first, hit.last + 1)}
         self._found: dict[str, list[_Cue]] = {}
@@ -242,7 +229,7 @@ class _Sentences:
         )
 
     def _dates(self) -> Iterable[tuple[_Cue, date]]:
-        for first, last, latest in _dates(tokens=self.tokens):
+        for first, last, latest in find_dates(tokens=self.tokens):
             yield _Cue(first, last, "beside", REACH_WORDS), latest
 
     def _is_date_of(self, cue: _Cue, hit: TermHit) -> bool:
@@ -266,7 +253,7 @@ class _Sentences:
         if kind not in self._found:
             masks = self._mask if kind == "uncertain" else [*self._mask, *self._open]
             cues = [
-                _Cue(match.first, match.last, *_side_and_reach(match.label))
+                _Cue(match.first, match.last, *side_and_reach(label=match.label))
                 for match in self._matches(kind, masks=masks)
             ]
             # The longest first, so that who asks reads `no evidence of` rather than `no`.
@@ -276,11 +263,11 @@ class _Sentences:
     def _matches(self, kind: str, *, masks: Sequence[Match]) -> list[Match]:
         """Return the cues of a kind that no longer phrase covers and that are no part of a term."""
         found = self.list.books[kind].find(tokens=self.tokens)
-        masks = [*masks, *(match for match in found if match.label == _MASK)]
+        masks = [*masks, *(match for match in found if match.label == MASK)]
         return [
             match
             for match in found
-            if match.label != _MASK
+            if match.label != MASK
             and self._own.isdisjoint(range(match.first, match.last + 1))
             and not any(_covers(mask, match) for mask in masks)
         ]
@@ -293,123 +280,3 @@ def _covers(other: Match, match: Match) -> bool:
     """Whether another phrase lies over a cue and is longer: *no longer* over *no*."""
     overlaps = other.first <= match.last and match.first <= other.last
     return overlaps and other.last - other.first > match.last - match.first
-
-
-_MONTHS = {
-    name: month
-    for month, names in enumerate(
-        (
-            "jan january januar janvier enero gennaio",
-            "feb february februar fevrier febrero febbraio",
-            "mar march marz maerz mars marzo",
-            "apr april avril abril aprile",
-            "may mai mayo maggio",
-            "jun june juni juin junio giugno",
-            "jul july juli juillet julio luglio",
-            "aug august aout agosto",
-            "sep sept september septembre septiembre settembre",
-            "oct october oktober octobre octubre ottobre",
-            "nov november novembre noviembre",
-            "dec december dezember decembre diciembre dicembre",
-        ),
-        start=1,
-    )
-    for name in names.split()
-}
-_YEAR = re.compile(r"(?:19|20)\d\d")
-
-
-def _dates(*, tokens: Sequence[Token]) -> Iterable[tuple[int, int, date]]:
-    """Yield first token, last token and latest possible day of the dates and years written in a text."""
-    for at, token in enumerate(tokens):
-        if not _YEAR.fullmatch(token.folded):
-            continue
-        first = last = at
-        parts = [token.folded]
-        while (
-            last + 1 < len(tokens)
-            and tokens[last + 1].word == token.word
-            and tokens[last + 1].folded.isdigit()
-        ):
-            last += 1
-            parts.append(tokens[last].folded)
-        before: list[str] = []
-        while first > 0 and tokens[first - 1].word == token.word and tokens[first - 1].folded.isdigit():
-            first -= 1
-            before.insert(0, tokens[first].folded)
-        month = None
-        if first == at and at > 0 and tokens[at - 1].sentence == token.sentence:
-            month = _MONTHS.get(tokens[at - 1].folded)
-            first = at - 1 if month else at
-        latest = _latest_day(parts, before, month)
-        if latest is not None:
-            yield first, last, latest
-
-
-def _latest_day(parts: Sequence[str], before: Sequence[str], month: int | None) -> date | None:
-    year = parts[0]
-    if month is not None:
-        spellings = [f"{year}-{month:02d}"]
-    elif before:
-        # 03/04/2009 is 3 April or 4 March: the later of the two decides.
-        spellings = [f"{year}-{number.zfill(2)}" for number in before]
-    else:
-        spellings = ["-".join([year, *(number.zfill(2) for number in parts[1:3])])]
-    days = []
-    for spelling in spellings:
-        try:
-            days.append(PartialDate.parse(spelling).latest)
-        except NotADate:
-            continue
-    return max(days, default=PartialDate.parse(year).latest)
-
-
-def _side_and_reach(label: str) -> tuple[str, int]:
-    side, _, reach = label.partition("_within_")
-    return side, int(reach) if reach else REACH_WORDS
-
-
-@cache
-def _cue_list() -> _CueList:
-    content: dict[str, Any] = tomllib.loads(
-        files("registry.clinical.codelists").joinpath("assertion_cues.toml").read_text(encoding="utf-8")
-    )
-
-    def book(*groups: tuple[str, Sequence[str]]) -> PhraseBook:
-        return PhraseBook(phrases=[(phrase, label) for label, phrases in groups for phrase in phrases])
-
-    def sided(section: str) -> PhraseBook:
-        groups = content[section].items()
-        return book(
-            *((key, group) for key, group in groups if key.partition("_")[0] in ("before", "after", "beside"))
-        )
-
-    return _CueList(
-        version=f"{content['name']} {content['version']}",
-        books={
-            "ends": book(("end", content["ends"])),
-            "negated": sided("negated"),
-            "closing": book(("after_within_1", content["negated"]["closing"])),
-            "someone_else": sided("someone_else"),
-            "screening": sided("screening"),
-            "results": book(
-                ("beside", content["screening"]["results"]), (_MASK, content["screening"]["not_results"])
-            ),
-            "past": sided("past"),
-            "index_diseases": book(("beside", content["past"]["index_diseases"])),
-            "recurrence": sided("recurrence"),
-            "recurrence_negators": book(("before", content["recurrence"]["negators"])),
-            "benign": sided("benign"),
-            "uncertain": sided("uncertain"),
-            "uncertain.open": book(("beside", content["uncertain"]["open"])),
-        },
-        mask=book((_MASK, content["mask"])),
-        words={
-            "statements": frozenset(content["statements"]),
-            "auxiliaries": frozenset(content["auxiliaries"]),
-            "persons": frozenset(content["persons"]),
-            "fillers": frozenset(content["fillers"]),
-            "date_ties": frozenset(content["past"]["date_ties"]),
-            "units": frozenset(content["past"]["units"]),
-        },
-    )

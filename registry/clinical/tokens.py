@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 
 _TOKEN = re.compile(r"(?:[^\W_][\u0300-\u036f]*)+(?:['’]s(?![^\W_]))?|[?;]", re.IGNORECASE)
@@ -26,6 +27,8 @@ _ABBREVIATED = frozenset(
 
 def fold(text: str) -> str:
     """Return the text without case, accents and compatibility forms: `Leukämie` becomes `leukamie`."""
+    if text.isascii():
+        return text.casefold()
     plain = unicodedata.normalize("NFKD", text)
     return (
         "".join(letter for letter in plain if not unicodedata.combining(letter))
@@ -116,6 +119,9 @@ class _Part:
         return token.folded == self.text
 
 
+_Entry = tuple[tuple[_Part, ...], str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """A phrase found at tokens `first` to `last`; `label` is what the book keeps for the phrase."""
@@ -141,9 +147,9 @@ class PhraseBook:
         sets: Mapping[str, Sequence[str]] | None = None,
         upper_case: bool = False,
     ) -> None:
-        self._exact: dict[str, list[tuple[tuple[_Part, ...], str, str]]] = {}
-        self._starts: dict[str, list[tuple[tuple[_Part, ...], str, str]]] = {}
-        self._anywhere: list[tuple[tuple[_Part, ...], str, str]] = []
+        self._exact: dict[str, list[_Entry]] = {}
+        self._starts: dict[str, list[_Entry]] = {}
+        self._anywhere: list[_Entry] = []
         for phrase, label in phrases:
             for spelling in _spellings(phrase, sets or {}):
                 parts = _parts(spelling, upper_case)
@@ -156,24 +162,29 @@ class PhraseBook:
                     self._exact.setdefault(parts[0].text.casefold(), []).append(entry)
                     if upper_case:
                         self._exact.setdefault(f"{parts[0].text.casefold()}s", []).append(entry)
+        # Texts repeat their words: what a word opens is looked up once.
+        self._opening = lru_cache(maxsize=16384)(self._entries_opening)
         self._start_lengths = sorted({len(start) for start in self._starts})
         self._inside = re.compile(
             "|".join(sorted({re.escape(e[0][0].text) for e in self._anywhere})) or r"(?!)"
         )
 
+    def _entries_opening(self, folded: str) -> tuple[_Entry, ...]:
+        """Return the phrases that a word could open."""
+        entries = list(self._exact.get(folded, ()))
+        for length in self._start_lengths:
+            if length > len(folded):
+                break
+            entries += self._starts.get(folded[:length], ())
+        if self._anywhere and self._inside.search(folded):
+            entries += self._anywhere
+        return tuple(entries)
+
     def find(self, *, tokens: Sequence[Token]) -> list[Match]:
         """Return every match, overlapping ones too, in text order. No match crosses a sentence."""
         found: list[Match] = []
         for first, token in enumerate(tokens):
-            folded = token.folded
-            entries = list(self._exact.get(folded, ()))
-            for length in self._start_lengths:
-                if length > len(folded):
-                    break
-                entries += self._starts.get(folded[:length], ())
-            if self._anywhere and self._inside.search(folded):
-                entries += self._anywhere
-            for parts, phrase, label in entries:
+            for parts, phrase, label in self._opening(token.folded):
                 last = first + len(parts) - 1
                 if last >= len(tokens) or tokens[last].sentence != token.sentence:
                     continue
