@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -16,26 +17,40 @@ logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 TYPES_AT = "/api/v1/problems/"
 
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A type of problem: its status, its title, and what a program's author should do about it."""
+
+    status: int
+    title: str
+    advice: str
+
+
 # The slug ends the type's address; a program may compare it, so none is ever renamed.
-TITLES: Mapping[str, str] = {
-    "key-required": "A key is required",
-    "invalid-key": "The key is not valid",
-    "expired-key": "The key has expired",
-    "revoked-key": "The key was revoked",
-    "missing-scope": "The key lacks a scope",
-    "not-allowed": "Not allowed",
-    "not-found": "Not found",
-    "unknown-study": "Unknown study",
-    "unknown-site": "Unknown site",
-    "unknown-parameter": "Unknown parameter",
-    "invalid-parameter": "Invalid parameter",
-    "invalid-cursor": "Invalid cursor",
-    "malformed-request": "Malformed request",
-    "method-not-allowed": "Method not allowed",
-    "not-acceptable": "Not acceptable",
-    "unsupported-media-type": "Unsupported media type",
-    "too-many-requests": "Too many requests",
-    "internal-error": "Internal error",
+KINDS: Mapping[str, Kind] = {
+    "unknown-parameter": Kind(400, "Unknown parameter", "`accepted` names the parameters of the address."),
+    "invalid-parameter": Kind(400, "Invalid parameter", "`errors` names each parameter and what it takes."),
+    "invalid-cursor": Kind(400, "Invalid cursor", "Begin without a cursor, then follow `next`."),
+    "malformed-request": Kind(400, "Malformed request", "The detail says what could not be read."),
+    "key-required": Kind(401, "A key is required", "Send `Authorization: Bearer <key>`."),
+    "invalid-key": Kind(401, "The key is not valid", "Check that the whole key was copied."),
+    "expired-key": Kind(401, "The key has expired", "Ask the registry for a new key."),
+    "revoked-key": Kind(401, "The key was revoked", "Ask the registry for a new key."),
+    "missing-scope": Kind(
+        403, "The key lacks a scope", "`required` names the scope; ask for a key that has it."
+    ),
+    "not-allowed": Kind(403, "Not allowed", "The account of the key no longer holds its role in the study."),
+    "not-found": Kind(404, "Not found", "There is no such row, or it is not this key's to know of."),
+    "unknown-study": Kind(404, "Unknown study", "A key is for one study; `studies/` names it."),
+    "unknown-site": Kind(404, "Unknown site", "`sites/` lists the sites."),
+    "method-not-allowed": Kind(
+        405, "Method not allowed", "`Allow` names the methods; this version only reads."
+    ),
+    "not-acceptable": Kind(406, "Not acceptable", "Accept `application/json`."),
+    "unsupported-media-type": Kind(415, "Unsupported media type", "Send `application/json`."),
+    "too-many-requests": Kind(429, "Too many requests", "Wait the seconds of `Retry-After`."),
+    "internal-error": Kind(500, "Internal error", "Try again later; the failure is in the registry's log."),
 }
 
 
@@ -83,7 +98,7 @@ def problem_document(
 ) -> dict[str, Any]:
     return {
         "type": f"{TYPES_AT}{kind}",
-        "title": TITLES[kind],
+        "title": KINDS[kind].title,
         "status": status_code,
         "detail": detail,
         "instance": instance,

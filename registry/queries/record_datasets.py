@@ -129,10 +129,17 @@ INFUSIONS = Dataset(
         field_column("infused_on", "date", "Date of infusion, day 0 of its course", "Infusion.infused_on"),
         Column("product_id", "text", "Product", lambda i, known: i.product.code, ("Product.code",)),
         field_column("lot", "text", "Lot", "Infusion.lot"),
-        field_column("dose_cells", "decimal", "Dose", "Infusion.dose_cells", unit="10*6 cells"),
+        field_column("dose_cells", "decimal", "Dose", "Infusion.dose_cells", unit_in="dose_unit"),
         field_column("lymphodepletion", "text", "Lymphodepletion", "Infusion.lymphodepletion"),
         *study_columns(),
         field_column("infusion_id", "integer", "The row's id", "Infusion.id"),
+        Column(
+            "dose_unit",
+            "text",
+            "Unit of dose_cells",
+            lambda i, known: "" if i.dose_cells is None else "10*6 cells",
+            ("Infusion.dose_cells",),
+        ),
         Column(
             "course_number",
             "integer",
