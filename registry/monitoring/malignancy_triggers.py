@@ -88,6 +88,7 @@ class _Course:
         """T2: both results are compared with the lowest value that is earlier than the first of them."""
         limits = self.limits
         points = self._after(limits.transgene_lowest_after_day, "CAR_DNA")
+        evidence: list[LabPoint] = []
         for first in points:
             # A value above the assay's range is no lowest; `<10` lies below 10, so 10 is a safe lowest.
             earlier = [p.value for p in points if p.collected_on < first.collected_on and p.comparator != ">"]
@@ -101,8 +102,10 @@ class _Course:
             ]
             pair = _apart(risen, days=limits.transgene_apart_days)
             if first in risen and pair and pair[0].collected_on == first.collected_on:
-                return self._trigger("T2", "possible", pair, "CAR_DNA {} copies/µg on {}")
-        return None
+                # Not only the first pair: a second rise over a lower value is new evidence (G-8).
+                evidence += [point for point in pair if point not in evidence]
+        evidence.sort(key=lambda point: (point.collected_on, point.result_id))
+        return self._trigger("T2", "possible", evidence, "CAR_DNA {} copies/µg on {}") if evidence else None
 
     def lymphocytes(self) -> Trigger | None:
         """T4."""

@@ -37,6 +37,8 @@ TRANSGENE = """
     lowest comes after both                   | 60:100 74:100 90:10              |
     lowest between them counts for neither    | 31:50 60:100 70:1 84:100         |
     a later pair after a lower value          | 31:50 60:1 70:10 84:10           | possible 70-84
+    a second rise over a lower value          | 31:9 60:90 74:90 75:1 80:10 94:10 | possible 60-94
+    a second rise of 13 days                  | 31:9 60:90 74:90 75:1 80:10 93:10 | possible 60-74
     a low value between leaves the pair       | 31:10 60:100 67:5 74:100         | possible 60-74
     not detectable is below its limit         | 31:<10 60:100 74:100             | possible 60-74
     not detectable cannot reach               | 31:10 60:<100 74:100             |
