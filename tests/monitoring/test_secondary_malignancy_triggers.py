@@ -46,6 +46,7 @@ TRANSGENE = """
     above the range is no lowest              | 31:>10 60:100 74:100             |
     zero, then something                      | 31:0 60:1 74:1                   | possible 60-74
     zero stays zero                           | 31:0 60:0 74:0                   |
+    a lower result of the same day is not earlier | 60:10,100 74:100             |
     one result only                           | 31:10 60:100                     |
     two of one day are not apart              | 31:10 60:100,200                 |
 """
