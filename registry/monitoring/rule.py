@@ -23,8 +23,8 @@ class Needs:
 
     A patient who meets none of them cannot have a finding of the rule and need not be judged:
     `everyone`: no condition; `low_results`: a result below the limits of prolonged_cytopenia;
-    `adverse_events`: any; `new_malignancy_answers`: a *yes*; `analytes`: any result of these;
-    `cause_of_death`: a text.
+    `adverse_events`: any; `new_malignancy_answers`: a *yes* or a text; `analytes`: any result of
+    these; `cause_of_death`: a text.
     """
 
     everyone: bool = False
