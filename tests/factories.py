@@ -32,7 +32,7 @@ from registry.models import (
 DAY_0 = date(2024, 3, 1)
 NIGHT = datetime(2024, 9, 1, 2, 0, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
-_numbers = count(1)
+_numbers = count(1001)
 
 
 def make_sponsor(*, key="ACME") -> Sponsor:
@@ -83,7 +83,7 @@ def make_patient(*, site=None, code=None, infused_on: date | None = DAY_0, **fac
         **{
             "study": site.study,
             "site": site,
-            "code": code or f"{site.code}-{next(_numbers):04}",
+            "code": code or f"{site.code}-{next(_numbers)}",
             "sex": "F",
             "birth_year": 1985,
             "diagnosis": "SLE",

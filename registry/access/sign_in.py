@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connection
 
 from registry.models import User
 
@@ -49,7 +50,8 @@ def refuse_demo_accounts() -> None:
 @register(Tags.database)
 def check_demo_accounts(databases: Any = None, **_: Any) -> list[CheckMessage]:
     """The same refusal for `check --database default`."""
-    if not databases:
+    # `migrate` asks before there are any tables, and so before there is anybody.
+    if not databases or User._meta.db_table not in connection.introspection.table_names():
         return []
     try:
         refuse_demo_accounts()

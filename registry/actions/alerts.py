@@ -8,13 +8,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
+from typing import cast
 
 from django.db import connection
 
 from registry.access.roles import require
 from registry.access.scope import because
 from registry.models import Alert, AlertMove, User
-from registry.monitoring.evidence import Finding, History
+from registry.monitoring.evidence import Certainty, Finding, History
 from registry.monitoring.identity import KnownAlert, Match, plan
 from registry.monitoring.lifecycle import (
     DECIDED,
@@ -248,7 +249,7 @@ def _absorb(alert: Alert, *, into: Alert, changes: _Changes, at: datetime) -> No
 def _let_go(rule: Rule, alert: Alert, each: Judged, because_of: str, changes: _Changes, at: datetime) -> None:
     """A finding that is there no longer (G-8): settled by the record, or its ground is gone."""
     from_state = alert.state
-    raised = Raised(alert.subject, alert.certainty, alert.first_on, alert.last_on)
+    raised = Raised(alert.subject, cast(Certainty, alert.certainty), alert.first_on, alert.last_on)
     if from_state in DECIDED:
         kind, alert.ground_gone = "ground_gone", True
     elif rule.settles(each.history, each.as_of, raised):

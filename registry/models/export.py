@@ -16,8 +16,9 @@ SCOPES = {"read": "Read the resources of the API"}
 class ApiKey(AbstractAuthToken):
     """A sponsor's key for one study: shown once, stored hashed, with scopes and an expiry."""
 
-    sponsor = models.ForeignKey(Sponsor, on_delete=models.PROTECT, related_name="api_keys")
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="api_keys")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    sponsor = models.ForeignKey(Sponsor, on_delete=models.PROTECT, related_name="+")
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     scopes = ArrayField(models.CharField(max_length=20), default=list)
     last_used_on = models.DateField(null=True)
     revoked_at = models.DateTimeField(null=True)

@@ -61,7 +61,7 @@ _ALLOWED = {(move.from_state, move.to_state, move.by) for move in MOVES}
 class MoveNotAllowed(Exception):
     """The table has no such move for this mover. `for_people` says it to an officer."""
 
-    def __init__(self, *, from_state: State, to_state: State, by: Mover) -> None:
+    def __init__(self, *, from_state: str, to_state: str, by: Mover) -> None:
         super().__init__(f"{by} may not move an alert from {from_state} to {to_state}")
         self.from_state = from_state
         self.to_state = to_state
@@ -81,18 +81,18 @@ class MoveNotAllowed(Exception):
         )
 
 
-def moves_from(state: State, *, by: Mover) -> tuple[State, ...]:
+def moves_from(state: str, *, by: Mover) -> tuple[State, ...]:
     """Return the states an alert can be moved to by a person or by the system, in the table's order."""
     return tuple(move.to_state for move in MOVES if move.from_state == state and move.by == by)
 
 
-def check_move(*, from_state: State, to_state: State, by: Mover) -> None:
+def check_move(*, from_state: str, to_state: str, by: Mover) -> None:
     """Raise MoveNotAllowed unless the table has this move for this mover."""
     if (from_state, to_state, by) not in _ALLOWED:
         raise MoveNotAllowed(from_state=from_state, to_state=to_state, by=by)
 
 
-def state_after(decision: Decision, *, from_state: State) -> State:
+def state_after(decision: Decision, *, from_state: str) -> State:
     """Return the state in which a person's decision leaves an alert; raises MoveNotAllowed.
 
     *Need information* leaves an alert in review where it is.
@@ -130,7 +130,7 @@ def as_markdown() -> str:
     return "\n".join(lines)
 
 
-def _words(state: State) -> str:
+def _words(state: str) -> str:
     return state.replace("_", " ")
 
 
