@@ -111,7 +111,7 @@ class StudyFilters(filters.FilterSet):
         site = sponsor_data.site_with(study_id=self._key.study_id, code=value)
         if site is None:
             raise Problem("unknown-site", status_code=404, detail=f"No site {value[:60]} for this key.")
-        return rows.filter(**{self.site_path: site})
+        return rows.filter(**{self.site_path: site.pk})
 
     def of_patient(self, rows: QuerySet[Any], name: str, value: Any) -> QuerySet[Any]:
         return rows.filter(
@@ -132,12 +132,8 @@ class StudyFilters(filters.FilterSet):
 class SiteFilters(StudyFilters):
     site_path = "pk"
 
-    site = filters.CharFilter(method="of_site_itself", help_text="Site")
+    site = filters.CharFilter(method="of_site", help_text="Site; 404 for an unknown one")
     country = filters.CharFilter(max_length=2, help_text="Country, ISO 3166 alpha-2")
-
-    def of_site_itself(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        site = sponsor_data.site_with(study_id=self._key.study_id, code=value)
-        return self.of_site(rows, name, value).filter(pk=site.pk if site else None)
 
 
 class RecordFilters(StudyFilters):
