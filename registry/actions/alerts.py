@@ -362,9 +362,8 @@ def _step(alert: Alert, *, to_state: State, kind: str, reason: str, by: User, at
 
 def _locked(alert: Alert, by: User) -> Alert:
     require(by, "review_alerts", patient=alert.patient)
-    return (
-        Alert.objects.select_for_update(of=("self",)).select_related("decided_by", "patient").get(pk=alert.pk)
-    )
+    # No join: after a wait for the lock the joined row would still be the one from before the wait.
+    return Alert.objects.select_for_update().get(pk=alert.pk)
 
 
 def _save_step(
