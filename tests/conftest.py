@@ -2,6 +2,8 @@
 
 import pytest
 
+# Named again here: Playwright's plugin is loaded after ours and would start a browser of its own.
+from config.pytest_stack import browser_type_launch_args  # noqa: F401
 from tests import factories
 
 

@@ -109,7 +109,7 @@ def what_would_change(told: Told) -> tuple[str, ...]:
 
 def labels(told: Told) -> tuple[str, ...]:
     grades = [_GRADES[name] + grade_words(value) for name, value in _named(told) if name in _GRADES]
-    others = [_label(label) for label in told.labels if label.partition(":")[0] not in _GRADES]
+    others = [_label(told, label) for label in told.labels if label.partition(":")[0] not in _GRADES]
     return (*others, *([f"Deepest value: {', '.join(grades)}."] if grades else []))
 
 
@@ -117,10 +117,10 @@ def _named(told: Told) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in (label.partition(":") for label in told.labels)]
 
 
-def _label(label: str) -> str:
+def _label(told: Told, label: str) -> str:
     name, _, value = label.partition(":")
     if name == "baseline_low":
-        return "Low already in the 30 days before day 0."
+        return f"Low already in the {told.limit('baseline_days')} days before day 0."
     if name == "supported":
         return "A support (growth factor or transfusion) lifted at least one count inside the episode."
     if name == "largest_gap":

@@ -73,9 +73,11 @@ def spoken(on: date) -> str:
 
 
 def span(first: date, last: date) -> str:
-    """`14 Oct–14 Nov 2026`, `28 Dec 2025–3 Jan 2026`, `4 Apr 2024`."""
+    """`14 Oct–14 Nov 2026`, `6–21 Mar 2024`, `28 Dec 2025–3 Jan 2026`, `4 Apr 2024`."""
     if first == last:
         return spoken(first)
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{spoken(last)}"
     start = f"{first.day} {first:%b}" if first.year == last.year else spoken(first)
     return f"{start}–{spoken(last)}"
 

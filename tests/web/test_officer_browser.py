@@ -1,0 +1,122 @@
+"""The officer's pages in a real browser: readable wide and narrow, by everyone, without a console error."""
+
+from datetime import date
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.test import Client
+
+from tests import factories
+from tests.web.officer_record import LOW_FOR_A_MONTH, alert_of, judge, page_of, write
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+WIDTHS = (1280, 320)
+AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture
+def record(patient, site, officer):
+    """One patient with a month of low counts, a lymphoma in words and a late visit; one with blasts."""
+    write(patient=patient, table=LOW_FOR_A_MONTH)
+    factories.make_event(
+        patient=patient,
+        event_id="AE-77",
+        term="Rash of both arms",
+        category="licats",
+        grade=2,
+        started_on="2024-05",
+        narrative="Biopsy: CTCL cannot be excluded. Mother had breast cancer. Seen again on Friday.",
+    )
+    factories.make_event(
+        patient=patient, event_id="AE-78", term="Pneumonia", grade=3, started_on="2024-04-02"
+    )
+    second = factories.make_patient(site=site, code="VIE-0002")
+    write(
+        patient=second,
+        table="""
+            day | BLASTS | PLT
+            ----+--------+----
+              4 |        | 120
+             20 |        | 41
+             60 | 0      | 160
+            100 | 6      | 150
+        """,
+    )
+    third = factories.make_patient(site=site, code="VIE-0003")
+    write(
+        patient=third,
+        table="""
+        day | ANC
+        ----+----
+          4 | 1.2
+          5 | 0.5
+         20 | 0.6
+    """,
+    )
+    judge(on=date(2024, 6, 29))
+    return patient
+
+
+@pytest.fixture
+def browse(live_server, page, request):
+    """Open a page as a person at a width; afterwards nothing may stand in the console."""
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+
+    def open_page(*, user, path, width):
+        client = Client()
+        client.force_login(user)
+        page.context.add_cookies(
+            [
+                {
+                    "name": settings.SESSION_COOKIE_NAME,
+                    "value": client.cookies[settings.SESSION_COOKIE_NAME].value,
+                    "url": live_server.url,
+                }
+            ]
+        )
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(live_server.url + path)
+        return page
+
+    yield open_page
+    assert said == []
+
+
+def shown_well(page, *, name, tmp_path):
+    page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+    import shutil
+
+    shutil.copy(tmp_path / f"{name}.png", f"/tmp/shot-{name}.png")
+    found = Axe().run(page, options=AXE_RULES).response["violations"]
+    assert [(each["id"], [node["target"] for node in each["nodes"]][:3]) for each in found] == []
+    # 320 px is 400 % zoom: only regions scroll sideways, never the page.
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_queue_reads_well(browse, officer, record, width, tmp_path):
+    page = browse(user=officer, path="/alerts/", width=width)
+
+    assert page.get_by_role("heading", level=1).inner_text() == "Alerts"
+    shown_well(page, name=f"queue-{width}", tmp_path=tmp_path)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("rule", ["prolonged_cytopenia", "secondary_malignancy", "overdue_visit"])
+def test_the_review_page_reads_well(browse, officer, record, rule, width, tmp_path):
+    page = browse(user=officer, path=page_of(alert=alert_of(patient=record, rule=rule)), width=width)
+
+    assert page.get_by_role("heading", name="Why flagged").is_visible()
+    shown_well(page, name=f"alert-{rule}-{width}", tmp_path=tmp_path)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_status_page_reads_well(browse, officer, record, width, tmp_path):
+    page = browse(user=officer, path="/status/", width=width)
+
+    assert page.get_by_role("heading", name="Latest run of each rule").is_visible()
+    shown_well(page, name=f"status-{width}", tmp_path=tmp_path)
