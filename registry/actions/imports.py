@@ -9,10 +9,11 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from registry.access.scope import EVERYTHING, acting
+from registry.actions.importing.courses import plan_courses
 from registry.actions.importing.frame import plan_frame
 from registry.actions.importing.laboratory import REASON, plan_labs
 from registry.actions.importing.merging import Writes
-from registry.actions.importing.people import Today, check_deaths, plan_people
+from registry.actions.importing.people import Today, check_deaths, check_moved_courses, plan_people
 from registry.actions.importing.record import ImportReport, Ledger, Record, RowError
 from registry.actions.importing.visits import (
     entered_by_import,
@@ -106,11 +107,13 @@ def _load(
         record=record, study_key=study_key, with_schedule=with_schedule, ledger=ledger, writes=writes
     )
     people = plan_people(record=record, frame=frame, today=today, ledger=ledger, writes=writes)
+    plan_courses(people)
     plan_visits(people, entered=entered)
     labs = plan_labs(people, entered=entered)
     plan_support(people, entered=entered)
     plan_events(people, entered=entered)
     plan_scores(people, entered=entered)
+    check_moved_courses(people)
     check_deaths(people)
     if ledger.errors:
         return

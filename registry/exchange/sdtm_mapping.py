@@ -42,6 +42,7 @@ _USED = {
 }
 _SAME_FOR_ALL = {"STUDYID", "DOMAIN"}
 _YEAR = re.compile(r"\d{4}", re.ASCII)
+_COUNT = re.compile(r"(\d+)(?:\.0*)?", re.ASCII)
 _PARTIAL = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?", re.ASCII)
 
 
@@ -115,6 +116,12 @@ def partial_date(text: str) -> str:
     while on and not (_PARTIAL.fullmatch(on) and _is_possible(on)):
         on = on.rpartition("-")[0].rstrip("-") if "-" in on else ""
     return on
+
+
+def _count(text: str) -> str:
+    """Return a numeric variable without the decimals that some writers give whole numbers: 1.0 is 1."""
+    found = _COUNT.fullmatch(text)
+    return found[1] if found else text
 
 
 def _is_possible(on: str) -> bool:
@@ -216,7 +223,7 @@ def _birth_year(subject: Observation) -> tuple[str, bool]:
     if found := _YEAR.match(subject["BRTHDTC"]):
         return found[0], False
     reference = _YEAR.match(subject["RFSTDTC"])
-    age = subject["AGE"]
+    age = _count(subject["AGE"])
     if reference and age.isdecimal() and subject["AGEU"].upper() in ("YEARS", ""):
         return str(int(reference[0]) - int(age)), True
     return "", False
@@ -299,14 +306,15 @@ def _map_results(lb: Dataset | None, mapped: Mapped) -> None:
 
 
 def _map_event(event: Observation, mapped: Mapped) -> None:
+    number, grade = _count(event["AESEQ"]), _count(event["AETOXGR"])
     mapped.add(
         "adverse_events.csv",
         event.line,
         {
             "patient_id": event["USUBJID"],
-            "event_id": f"{event['USUBJID']}-{event['AESEQ']}" if event["AESEQ"] else "",
+            "event_id": f"{event['USUBJID']}-{number}" if number else "",
             "term": event["AETERM"],
-            "grade": event["AETOXGR"] if event["AETOXGR"].isdecimal() else "",
+            "grade": grade if grade.isdecimal() else "",
             "started_on": partial_date(event["AESTDTC"]),
             "ended_on": partial_date(event["AEENDTC"]),
             "serious": event["AESER"] if event["AESER"] in ("Y", "N") else "",

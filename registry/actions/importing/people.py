@@ -1,6 +1,6 @@
-"""Patients of an import, their infusions and the courses these open."""
+"""Patients of an import: who the record names, and what is known of them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Protocol
@@ -12,10 +12,10 @@ from registry.actions.importing.frame import Frame
 from registry.actions.importing.merging import Entry, Merge, Writes
 from registry.actions.importing.record import Ledger, Record, Row
 from registry.clinical.entry_checks import spoken
-from registry.clinical.record_checks import check_infusion, check_patient
+from registry.clinical.record_checks import check_patient
 from registry.clinical.refusals import Problem
 from registry.clinical.study_days import course_of
-from registry.models import Course, Infusion, LabResult, Patient, Visit
+from registry.models import Course, LabResult, Patient, Visit
 
 _PATIENT_FILES = (
     "patients.csv",
@@ -46,6 +46,15 @@ class Today(Protocol):
     def __call__(self, *, time_zone: str) -> date: ...
 
 
+@dataclass(frozen=True, slots=True)
+class MovedCourse:
+    """A day 0 that the record corrects; `column` is where it says so."""
+
+    before: date
+    to: date
+    column: str
+
+
 @dataclass(slots=True, eq=False)
 class Person:
     """A patient as they will be after the import, with all their courses."""
@@ -58,6 +67,7 @@ class Person:
     day_zeros_of_record: list[date] = field(default_factory=list)
     stored_visits: list[Visit] = field(default_factory=list)
     latest_kept_on: date | None = None
+    moved_course: MovedCourse | None = None
 
     def course_at(self, on: date | None) -> Course | None:
         """Return the course of a day; of a visit without a day, the latest the record tells of."""
@@ -105,12 +115,17 @@ class People:
         return None
 
     @property
+    def by_pk(self) -> dict[int, Person]:
+        """Return those who are stored already, by their key in the database."""
+        return {person.patient.pk: person for person in self.by_id.values() if person.patient.pk}
+
+    @property
     def stored_ids(self) -> list[int]:
         return [person.patient.pk for person in self.by_id.values() if person.patient.pk]
 
 
 def plan_people(*, record: Record, frame: Frame, today: Today, ledger: Ledger, writes: Writes) -> People:
-    """Merge patients and infusions; open, move and complete courses."""
+    """Find everyone the record names and merge patients."""
     people = People(frame=frame, record=record, ledger=ledger, writes=writes)
     todays: dict[str, date] = {}
 
@@ -121,10 +136,6 @@ def plan_people(*, record: Record, frame: Frame, today: Today, ledger: Ledger, w
 
     stored = _load(people, today_at)
     _merge_patients(people, stored, today_at)
-    _load_courses(people)
-    _merge_infusions(people)
-    _place_courses(people)
-    _reattach_visits(people)
     _note_results(people)
     return people
 
@@ -198,174 +209,6 @@ def _check_patient(facts: Facts, stored: Patient | None, today: date) -> list[Pr
     return check_patient(**merged, today=today)
 
 
-def _load_courses(people: People) -> None:
-    by_pk = {person.patient.pk: person for person in people.by_id.values() if person.patient.pk}
-    courses = {}
-    for course in Course.objects.filter(patient__in=people.stored_ids):
-        by_pk[course.patient_id].courses[course.day_zero] = course
-        courses[course.pk] = course
-    for visit in Visit.objects.filter(patient__in=people.stored_ids):
-        visit.course = courses[visit.course_id]
-        by_pk[visit.patient_id].stored_visits.append(visit)
-
-
-def _merge_infusions(people: People) -> None:
-    by_pk = {person.patient.pk: person for person in people.by_id.values() if person.patient.pk}
-    products = {product.pk: product for product in people.frame.products.values() if product.pk}
-    stored = {}
-    for infusion in Infusion.objects.filter(patient__in=people.stored_ids):
-        person = by_pk[infusion.patient_id]
-        infusion.product = products[infusion.product_id]
-        person.infused_days.add(infusion.infused_on)
-        stored[person, infusion.infused_on] = infusion
-    _turn_into_first_infusion(people)
-
-    def make(key: tuple[Person, date], values: Any) -> Infusion:
-        person, on = key
-        return Infusion(
-            patient=person.patient, course=_course_for(person, on, people.writes), infused_on=on, **values
-        )
-
-    merge = Merge(
-        "infusions.csv", people.ledger, people.writes, stored, make, columns={"product": "product_id"}
-    )
-    for row in people.record.rows("infusions.csv"):
-        person_of_row = people.find("infusions.csv", row)
-        if person_of_row is None:
-            continue
-        product = people.frame.products.get(row.cells["product_id"])
-
-        def check(
-            facts: Facts, *, person: Person = person_of_row, product: Any = product, row: Row = row
-        ) -> list[Problem]:
-            found = [] if product else _check_product(people, row)
-            return [*found, *_check_infusion(facts, person)]
-
-        facts = accepted(file="infusions.csv", row=row, ledger=people.ledger, check=check)
-        if facts is None or product is None:
-            continue
-        on = facts["infused_on"]
-        values = {k: v for k, v in facts.items() if k not in ("patient_id", "infused_on", "product_id")}
-        person_of_row.infused_days.add(on)
-        person_of_row.day_zeros_of_record.append(on)
-        merge.add(Entry(row=row, key=(person_of_row, on), values={**values, "product": product}))
-    for infusion in merge.untouched():
-        by_pk[infusion.patient_id].note_kept(infusion.infused_on)
-
-
-def _check_product(people: People, row: Row) -> list[Problem]:
-    code = row.cells["product_id"]
-    if ("products.csv", code) in people.frame.refused or not people.record.is_readable("products.csv"):
-        return []
-    if not code:
-        return [Problem("product_id", "", "The product's id is empty.", "It must be given.")]
-    return [unknown("product_id", code, what="product", where="products.csv")]
-
-
-def _check_infusion(facts: Facts, person: Person) -> list[Problem]:
-    patient = person.patient
-    return check_infusion(
-        infused_on=facts["infused_on"],
-        dose_cells=facts.get("dose_cells"),
-        birth_year=patient.birth_year,
-        died_on=patient.died_on,
-        today=person.today,
-        cohort=patient.cohort,
-        lot=facts.get("lot", ""),
-        lymphodepletion=facts.get("lymphodepletion", ""),
-    )
-
-
-def _course_for(person: Person, day_zero: date, writes: Writes) -> Course:
-    """Return the course that begins on the day, opened when there is none."""
-    course = person.courses.get(day_zero)
-    if course is None:
-        course = person.courses[day_zero] = Course(patient=person.patient, day_zero=day_zero)
-        writes.create(course)
-    return course
-
-
-def _turn_into_first_infusion(people: People) -> None:
-    """Who was a comparator and turns out to have been treated keeps the course, from the first infusion."""
-    first: dict[Person, date] = {}
-    for row in people.record.rows("infusions.csv"):
-        person = people.by_id.get(row.cells.get("patient_id", ""))
-        on = row.facts.get("infused_on")
-        if person and on and person.patient.cohort == "CAR_T" and on not in person.infused_days:
-            first[person] = min(on, first.get(person, on))
-    for person, on in first.items():
-        loose = [day for day in person.courses if day not in person.infused_days]
-        if loose and on not in person.courses:
-            _move_course(person, before=loose[0], to=on, column="cohort", people=people)
-
-
-def _place_courses(people: People) -> None:
-    """Give comparators the course of their index date, and move one that was corrected."""
-    for person in people.by_id.values():
-        patient, index_date = person.patient, person.patient.index_date
-        if patient.cohort == "CAR_T":
-            if person.row and any(day not in person.infused_days for day in person.courses):
-                people.ledger.stop("patients.csv", person.row, _COHORT_NEEDS_INFUSION)
-            continue
-        if person.infused_days and person.row:
-            people.ledger.stop("patients.csv", person.row, _COHORT_HAS_INFUSIONS)
-        elif index_date:
-            person.day_zeros_of_record.append(index_date)
-            if not person.courses:
-                _course_for(person, index_date, people.writes)
-            elif index_date not in person.courses:
-                before = min(person.courses)
-                _move_course(person, before=before, to=index_date, column="index_date", people=people)
-
-
-def _move_course(person: Person, *, before: date, to: date, column: str, people: People) -> None:
-    course = person.courses.pop(before)
-    course.day_zero = to
-    person.courses[to] = course
-    people.writes.update(course, "day_zero")
-    early = [visit.visited_on for visit in person.stored_visits if visit.visited_on and visit.visited_on < to]
-    if early and person.row:
-        visit_on = spoken(min(early))
-        problem = Problem(
-            column,
-            to.isoformat(),
-            f"The visit on {visit_on} would be before day 0, {spoken(to)}.",
-            f"A day 0 up to {visit_on}, or leave {spoken(before)}.",
-        )
-        people.ledger.stop("patients.csv", person.row, problem)
-
-
-_COHORT_HAS_INFUSIONS = Problem(
-    "cohort", "COMPARATOR", "The patient has infusions and is called a comparator.", "Write CAR_T."
-)
-_COHORT_NEEDS_INFUSION = Problem(
-    "cohort",
-    "CAR_T",
-    "The patient was followed from an index date and has no infusion that replaces it.",
-    "Give the infusion in the same bundle, or write COMPARATOR.",
-)
-
-
-def _reattach_visits(people: People) -> None:
-    """A visit's day 0 is the latest infusion on or before it, also when that infusion is told later."""
-    for person in people.by_id.values():
-        for visit in moved_visits(visits=person.stored_visits, courses=person.courses):
-            people.writes.update(visit, "course")
-
-
-def moved_visits(*, visits: Iterable[Visit], courses: dict[date, Course]) -> list[Visit]:
-    """Give each dated visit the course it lies in; returns those that changed course."""
-    moved = []
-    for visit in visits:
-        if visit.visited_on is None:
-            continue
-        day_zero = course_of(visit.visited_on, day_zeros=tuple(courses))
-        if day_zero is not None and courses[day_zero] is not visit.course:
-            visit.course = courses[day_zero]
-            moved.append(visit)
-    return moved
-
-
 def _note_results(people: People) -> None:
     """A correction keeps its day, so the latest day of results stands whatever the file of results says."""
     died = {p.patient.pk: p for p in people.by_id.values() if p.row and p.patient.pk and p.patient.died_on}
@@ -377,6 +220,24 @@ def _note_results(people: People) -> None:
     )
     for pk, on in latest:
         died[pk].note_kept(on)
+
+
+def check_moved_courses(people: People) -> None:
+    """Refuse a day 0 moved past a visit, as visits will be after the import."""
+    for person in people.by_id.values():
+        moved = person.moved_course
+        if moved is None or person.row is None:
+            continue
+        early = [v.visited_on for v in person.stored_visits if v.visited_on and v.visited_on < moved.to]
+        if early:
+            visit_on = spoken(min(early))
+            problem = Problem(
+                moved.column,
+                moved.to.isoformat(),
+                f"The visit on {visit_on} would be before day 0, {spoken(moved.to)}.",
+                f"A day 0 up to {visit_on}, or leave {spoken(moved.before)}.",
+            )
+            people.ledger.stop("patients.csv", person.row, problem)
 
 
 def check_deaths(people: People) -> None:

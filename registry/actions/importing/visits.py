@@ -21,7 +21,7 @@ def plan_visits(people: People, *, entered: Facts) -> None:
     """Merge visits by patient, code and day 0, unscheduled ones by their date as well."""
     known_codes = people.frame.visit_codes()
     stored = {}
-    by_pk = {person.patient.pk: person for person in people.by_id.values() if person.patient.pk}
+    by_pk = people.by_pk
     for person in people.by_id.values():
         for visit in person.stored_visits:
             key = _visit_key(person, visit.code, visit.course.day_zero, visit.visited_on)
@@ -100,7 +100,7 @@ def _check_known(facts: Facts, known_codes: list[str], people: People) -> list[P
 
 def plan_support(people: People, *, entered: Facts) -> None:
     """Merge supportive treatments; the key says everything, so there is nothing to correct."""
-    by_pk = {person.patient.pk: person for person in people.by_id.values() if person.patient.pk}
+    by_pk = people.by_pk
     stored = {}
     if people.record.rows("support.csv"):
         for support in SupportiveTreatment.objects.filter(patient__in=people.stored_ids):
@@ -122,7 +122,7 @@ def _check_support(facts: Facts, person: Person) -> list[Problem]:
 def plan_events(people: People, *, entered: Facts) -> None:
     """Merge adverse events by their id, which belongs to one patient for good."""
     study = people.frame.study
-    by_pk = {person.patient.pk: person for person in people.by_id.values() if person.patient.pk}
+    by_pk = people.by_pk
     ids = {row.cells.get("event_id", "") for row in people.record.rows("adverse_events.csv")}
     stored = {}
     of_others = {}
@@ -176,7 +176,7 @@ def _check_event(facts: Facts, person: Person) -> list[Problem]:
 
 def plan_scores(people: People, *, entered: Facts) -> None:
     """Merge scores by patient, date and score."""
-    by_pk = {person.patient.pk: person for person in people.by_id.values() if person.patient.pk}
+    by_pk = people.by_pk
     stored = {}
     if people.record.rows("scores.csv"):
         for score in Score.objects.filter(patient__in=people.stored_ids):
