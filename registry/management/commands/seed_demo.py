@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from registry import clock
 from registry.actions import api_keys, demo_accounts, scan
@@ -49,7 +50,10 @@ class Command(BaseCommand):
         if not report.is_clean:
             raise CommandError(f"The invented cohort was refused: {report.errors[:3]}")
         scan.run_rules(as_of=clock.pinned_day(), at=at, trigger="start")
-        key = api_keys.make_key(sponsor_key=STUDY, study_key=STUDY, scopes=["read"], days=365, by=None, at=at)
+        # By the real clock, as keys are checked: an expiry is no clinical date.
+        key = api_keys.make_key(
+            sponsor_key=STUDY, study_key=STUDY, scopes=["read"], days=365, by=None, at=timezone.now()
+        )
         keep_secret(settings.DATA_DIR / "demo_api_key", key.token)
         password = os.environ.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
         # The accounts come last: they are the sign that everything before them is there.
