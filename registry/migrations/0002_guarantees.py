@@ -27,7 +27,6 @@ class Migration(migrations.Migration):
     dependencies = [
         ("registry", "0001_initial"),
         # Their tables are granted to the application's role here; later tables by default privileges.
-        ("admin", "__latest__"),
         ("auth", "__latest__"),
         ("contenttypes", "__latest__"),
         ("sessions", "__latest__"),

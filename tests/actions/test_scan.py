@@ -175,7 +175,7 @@ def test_an_alert_that_falls_apart_stays_with_the_larger_part(patient):
     assert (other.first_on, other.last_on) == (on_day(0), on_day(30))
 
 
-@pytest.mark.parametrize("decision, state", [("confirmed", "confirmed"), ("not_confirmed", "dismissed")])
+@pytest.mark.parametrize(("decision", "state"), [("confirmed", "confirmed"), ("not_confirmed", "dismissed")])
 def test_new_evidence_opens_a_decided_alert_again_with_a_mark(low_for_32_days, officer, decision, state):
     run()
     decided(Alert.objects.get(), decision, officer)

@@ -27,7 +27,6 @@ MAY_IMPORT = {
     "api": SPEAK | {"exchange"},
     "tasks": SPEAK | {"exchange"},
     "management": SPEAK | {"exchange"},
-    "admin": {"models"},
     "templatetags": PURE,
     "urls": {"web", "api"},
     "apps": {"queries"},

@@ -1,0 +1,95 @@
+"""Roles are given where they belong, ended for good, and leave their trace."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from registry.access.roles import NotAllowed, may
+from registry.actions import accounts
+from registry.actions.accounts import AccountRefused, Place
+from registry.models import AuditEvent, User
+from tests.factories import NIGHT
+
+
+def grant(username="nurse", role="coordinator", study_key="CART-AID", site_code="VIE", by=None, **words):
+    place = Place(study_key, site_code)
+    password = words.get("password", "four plain words here")
+    return accounts.grant(username=username, role=role, place=place, password=password, by=by, at=NIGHT)
+
+
+def test_a_coordinator_may_enter_at_their_own_site_only(patient, other_site_place):
+    grant()
+
+    nurse = User.objects.get(username="nurse")
+    patient_elsewhere = type(patient)(site=other_site_place, study=patient.study)
+    assert may(nurse, "enter_record", patient=patient)
+    assert not may(nurse, "enter_record", patient=patient_elsewhere)
+    assert nurse.check_password("four plain words here")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"role": "owner"}, "coordinator"),
+        ({"study_key": "NONE"}, "Studies: CART-AID"),
+        ({"site_code": "XXX"}, "Sites: VIE"),
+        ({"password": "short"}, "short"),
+        ({"username": "no spaces"}, "valid username"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_would_do(site, words, says):
+    with pytest.raises(AccountRefused, match=says):
+        grant(**words)
+    assert not User.objects.exists()
+
+
+def test_the_same_role_twice_is_refused(site):
+    grant()
+
+    with pytest.raises(AccountRefused, match="already"):
+        grant()
+
+
+def test_a_closed_account_holds_no_role_and_its_name_is_never_given_again(site, patient):
+    grant()
+
+    assert accounts.close(username="nurse", by=None, at=NIGHT) == 1
+
+    assert not may(User.objects.get(username="nurse"), "see_patients", patient=patient)
+    with pytest.raises(AccountRefused, match="never given again"):
+        grant()
+
+
+def test_only_who_manages_accounts_may(site, investigator):
+    with pytest.raises(NotAllowed):
+        grant(by=investigator)
+
+
+def test_a_change_of_roles_is_in_the_trail(site):
+    grant()
+
+    assert AuditEvent.objects.filter(tbl="registry_membership", op="I").latest("id").reason == (
+        "role coordinator granted"
+    )
+
+
+def test_the_command_prints_the_first_password_once(site):
+    said = StringIO()
+    call_command(
+        "account",
+        "grant",
+        "nurse",
+        "--role",
+        "coordinator",
+        "--study",
+        "CART-AID",
+        "--site",
+        "VIE",
+        stdout=said,
+    )
+
+    password = said.getvalue().strip().rsplit(" ", 1)[1]
+    assert User.objects.get(username="nurse").check_password(password)
+    with pytest.raises(CommandError, match="no account"):
+        call_command("account", "close", "nobody")
