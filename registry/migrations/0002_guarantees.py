@@ -9,7 +9,7 @@ SQL = Path(__file__).parent / "sql"
 
 WATCHED = [
     "sponsor", "study", "site", "visitschedule", "scheduledvisit", "product",
-    "patient", "course", "infusion", "visit", "labresult", "supportivetreatment", "score",
+    "patient", "course", "infusion", "visit", "labresult", "labnotdone", "supportivetreatment", "score",
     "adverseevent", "adverseeventfollowup", "alert", "alertmove",
     "membership", "user_groups", "user_user_permissions", "pseudonym", "exportrecord",
 ]

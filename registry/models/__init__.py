@@ -4,7 +4,7 @@ from registry.models.adverse_event import AdverseEvent, AdverseEventFollowUp
 from registry.models.alert import Alert, AlertMove, ScanFailure, ScanRun
 from registry.models.audit import AuditEvent
 from registry.models.export import ApiKey, ExportRecord, Pseudonym
-from registry.models.laboratory import LabResult
+from registry.models.laboratory import LabNotDone, LabResult
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
 from registry.models.running import DueRun, Heartbeat, WaitingEvaluation
@@ -23,6 +23,7 @@ __all__ = [
     "ExportRecord",
     "Heartbeat",
     "Infusion",
+    "LabNotDone",
     "LabResult",
     "Membership",
     "Patient",

@@ -15,7 +15,7 @@ from registry.models.adverse_event import AdverseEvent, AdverseEventFollowUp
 from registry.models.alert import Alert, AlertMove, ScanFailure, ScanRun
 from registry.models.audit import AuditEvent
 from registry.models.export import ApiKey, ExportRecord, Pseudonym
-from registry.models.laboratory import LabResult
+from registry.models.laboratory import LabNotDone, LabResult
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
 from registry.models.running import DueRun, Heartbeat, WaitingEvaluation
@@ -89,6 +89,13 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         patient=PATIENT,
         visit=KEY,
         superseded_reason=FREE_TEXT,
+        entered_by=STAFF,
+    ),
+    LabNotDone: _says(
+        "id analyte entered_at origin",
+        patient=PATIENT,
+        visit=KEY,
+        reason=FREE_TEXT,
         entered_by=STAFF,
     ),
     AdverseEvent: _says(

@@ -67,3 +67,25 @@ class LabResult(Entered):
 
     def __str__(self) -> str:
         return f"{self.analyte} {self.entered_value} {self.entered_unit} {self.collected_on}"
+
+
+class LabNotDone(Entered):
+    """A measurement that a visit should have brought and did not, with the reason (SDTM LBSTAT, LBREASND).
+
+    Its own row and never a code in place of a value. A result that comes later removes it.
+    """
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    visit = models.ForeignKey(Visit, on_delete=models.PROTECT, related_name="not_done")
+    analyte = models.CharField(max_length=12, choices=[(key, a.name) for key, a in ANALYTES.items()])
+    reason = models.CharField(max_length=500)
+
+    class Meta:
+        constraints = [
+            one_of("analyte", ANALYTES, table="labnotdone"),
+            models.UniqueConstraint(fields=["visit", "analyte"], name="lab_not_done_is_said_once"),
+            models.CheckConstraint(name="lab_not_done_says_why", condition=~Q(reason="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.analyte} not done"

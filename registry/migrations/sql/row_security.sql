@@ -15,7 +15,7 @@ CREATE POLICY scope ON registry_patient USING (
 DO $$
 DECLARE t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['registry_course', 'registry_infusion', 'registry_visit', 'registry_labresult',
+    FOREACH t IN ARRAY ARRAY['registry_course', 'registry_infusion', 'registry_visit', 'registry_labresult', 'registry_labnotdone',
         'registry_supportivetreatment', 'registry_score', 'registry_adverseevent', 'registry_adverseeventfollowup',
         'registry_alert', 'registry_alertmove', 'registry_scanfailure', 'registry_pseudonym'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', t);

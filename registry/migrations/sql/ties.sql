@@ -5,6 +5,11 @@ ALTER TABLE registry_infusion ADD CONSTRAINT infusion_course_is_of_its_patient
     FOREIGN KEY (course_id, patient_id) REFERENCES registry_course (id, patient_id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE registry_visit ADD CONSTRAINT visit_course_is_of_its_patient
     FOREIGN KEY (course_id, patient_id) REFERENCES registry_course (id, patient_id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE registry_visit ADD CONSTRAINT visit_with_patient UNIQUE (id, patient_id);
+ALTER TABLE registry_labresult ADD CONSTRAINT result_visit_is_of_its_patient
+    FOREIGN KEY (visit_id, patient_id) REFERENCES registry_visit (id, patient_id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE registry_labnotdone ADD CONSTRAINT not_done_visit_is_of_its_patient
+    FOREIGN KEY (visit_id, patient_id) REFERENCES registry_visit (id, patient_id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE registry_adverseevent ADD CONSTRAINT event_study_is_its_patients
     FOREIGN KEY (patient_id, study_id) REFERENCES registry_patient (id, study_id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE registry_adverseevent ADD CONSTRAINT event_with_patient UNIQUE (id, patient_id);
