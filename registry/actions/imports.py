@@ -64,11 +64,12 @@ def import_record(
     a study that is created gets the default visit schedule. `leaves_out`: rows that the checks refuse
     are left out and listed, instead of refusing the whole record.
     """
-    ledger = Ledger(leaves_out=leaves_out, errors=[*record.errors, *_check_key(study_key)])
+    wrong_key = _check_key(study_key)
+    ledger = Ledger(leaves_out=leaves_out, errors=[*record.errors, *wrong_key])
     for file in record.tables:
         for counts in (ledger.created, ledger.updated, ledger.unchanged):
             counts[file] = 0
-    if not ledger.errors or record.tables:
+    if record.tables and not wrong_key:
         with (
             acting(rows=EVERYTHING, by=by, origin="import", reason=REASON),
             transaction.atomic(),  # a savepoint: what a dry run takes back

@@ -108,6 +108,12 @@ def _from_parquet(path: Path) -> _Read:
 def _from_xpt(path: Path) -> _Read:
     try:
         columns, _ = pyreadstat.read_xport(path, output_format="dict", disable_datetime_conversion=True)
+    except UnicodeDecodeError as refusal:
+        # Transport files say nothing of their encoding; a guess would spoil verbatim terms.
+        raise UnreadableDataset(
+            f"The file holds text that is not UTF-8: 0x{refusal.object[refusal.start]:02X}.",
+            accepted="XPT version 5 or 8 in ASCII or UTF-8.",
+        ) from refusal
     except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, OSError, ValueError) as refusal:
         raise UnreadableDataset(
             "The file is not a SAS transport file.", accepted="XPT version 5 or 8."

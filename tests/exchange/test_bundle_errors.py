@@ -127,6 +127,9 @@ ROWS = [
     ("adverse_events.csv", f"{EVENTS},narrative\nP1,AE1,Fever,{'x' * 20_001}\n", "narrative"),
     ("adverse_events.csv", f"{EVENTS},narrative\nP1,AE1,Fever,bell\x07\n", "narrative"),
     ("adverse_events.csv", f"{EVENTS},narrative\nP1,AE1,Fever,nul\0\n", "narrative"),
+    ("adverse_events.csv", f"{EVENTS}\nP1,A\0E1,Fever\n", "event_id"),
+    ("adverse_events.csv", f"{EVENTS}\nP\x001,AE1,Fever\n", "patient_id"),
+    ("patients.csv", patient(patient_id="P\x001"), "patient_id"),
     ("scores.csv", f"{SCORES},SLEDAI-2K,105\n", None),
     ("scores.csv", f"{SCORES},SLEDAI-2K,106\n", "value"),
     ("scores.csv", f"{SCORES},SLEDAI,4\n", "score"),
@@ -334,7 +337,7 @@ def test_a_directory_that_is_missing_or_holds_no_bundle_is_an_error(tmp_path, di
     assert not Study.objects.exists()
 
 
-@pytest.mark.parametrize("key", ["", " ", "K" * 41, "a\nb"])
+@pytest.mark.parametrize("key", ["", " ", "K" * 41, "a\nb", "a\0b"])
 def test_a_study_needs_a_key(tmp_path, key):
     report = load(tmp_path, BASE, study_key=key)
 

@@ -298,6 +298,11 @@ def broken(suffix):
     return write
 
 
+def foreign_letters(path):
+    write_xpt(path, "dm", [{**DM, "SITEID": "Xrztin"}])
+    (path / "DM.xpt").write_bytes((path / "DM.xpt").read_bytes().replace(b"Xrztin", b"\xc4rztin"))
+
+
 def short_row(path):
     (path / "dm.json").write_text('{"columns": [{"name": "USUBJID"}, {"name": "SEX"}], "rows": [["a"]]}')
 
@@ -309,7 +314,7 @@ def short_line(path):
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "write",
-    [no_dm, two_files, no_variable, country, short_row, short_line,
+    [no_dm, two_files, no_variable, country, foreign_letters, short_row, short_line,
      *map(broken, ("parquet", "xpt", "json", "csv"))],
 )  # fmt: skip
 def test_datasets_that_cannot_be_read_stop_all(tmp_path, write):

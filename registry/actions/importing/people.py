@@ -141,7 +141,10 @@ def plan_people(*, record: Record, frame: Frame, today: Today, ledger: Ledger, w
 
 
 def _load(people: People, today_at: Callable[[str], date]) -> dict[str, Patient]:
-    codes = {row.cells.get("patient_id", "") for file in _PATIENT_FILES for row in people.record.rows(file)}
+    # A line that is not whole may hold what no text in the database can: a NUL character.
+    codes = {
+        row.cells["patient_id"] for file in _PATIENT_FILES for row in people.record.rows(file) if row.is_whole
+    }
     frame = people.frame
     if frame.study.pk is None:
         return {}

@@ -123,7 +123,7 @@ def plan_events(people: People, *, entered: Facts) -> None:
     """Merge adverse events by their id, which belongs to one patient for good."""
     study = people.frame.study
     by_pk = people.by_pk
-    ids = {row.cells.get("event_id", "") for row in people.record.rows("adverse_events.csv")}
+    ids = {row.cells["event_id"] for row in people.record.rows("adverse_events.csv") if row.is_whole}
     stored = {}
     of_others = {}
     if study.pk and ids:
