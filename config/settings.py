@@ -147,6 +147,8 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "registry.api.errors.problem",
+    # The form of an answer is asked for by `Accept`; `?format=` is a parameter like any unknown one.
+    "URL_FORMAT_OVERRIDE": None,
 }
 # Its own table of tokens is swapped for ours; knox's migrations would make it all the same.
 MIGRATION_MODULES = {"knox": None}

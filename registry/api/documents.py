@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponse, HttpResponseBase
@@ -49,7 +49,7 @@ class PageForPeople(Document):
 
     def permission_denied(
         self, request: Request, message: str | None = None, code: str | None = None
-    ) -> None:
+    ) -> NoReturn:
         if request.successful_authenticator or "text/html" not in request.headers.get("Accept", ""):
             super().permission_denied(request, message, code)
         raise _LedToTheDoor

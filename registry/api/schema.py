@@ -124,7 +124,8 @@ def _schema_of(field: forms.Field) -> dict[str, Any]:
     if isinstance(field, forms.TypedChoiceField):
         return {"type": "boolean"}
     if isinstance(field, forms.ChoiceField):
-        codes = [code for code, _ in field.choices if code]
+        choices: Any = field.choices
+        codes = [code for code, _ in choices if code]
         return {"type": "array", "items": {"type": "string", "enum": codes}}
     return {"type": "string"}
 

@@ -4,13 +4,14 @@ import logging
 from collections.abc import Sequence
 from typing import Any, cast
 
+from django.http import HttpRequest
 from drf_spectacular.utils import extend_schema
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotFound
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.settings import APISettings
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
@@ -29,19 +30,13 @@ from registry.queries.sponsor_data import RESOURCES, Resource
 logger = logging.getLogger(__name__)
 
 
-class OnlyByHeader(DefaultContentNegotiation):
-    """The form of an answer is asked for by `Accept`; `?format=` is a parameter like any unknown one."""
-
-    settings = APISettings({"URL_FORMAT_OVERRIDE": None})
-
-
 class Guarded(APIView):
     """What all data addresses share: a key with its scope, counted, in JSON, never cached."""
 
-    authentication_classes = (KeyAuthentication,)
-    permission_classes = (IsAuthenticated, MayRead)
+    authentication_classes: Sequence[type[BaseAuthentication]] = (KeyAuthentication,)
+    permission_classes: Any = (IsAuthenticated, MayRead)
     throttle_classes = (KeyThrottle,)
-    content_negotiation_class = OnlyByHeader
+    content_negotiation_class: type[DefaultContentNegotiation] = DefaultContentNegotiation
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         answer = super().finalize_response(request, response, *args, **kwargs)
@@ -108,10 +103,11 @@ class Elsewhere(Guarded):
 
     permission_classes = (IsAuthenticated,)
 
-    def handle_nothing(self, request: Request, **kwargs: Any) -> Response:
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
         raise NotFound("There is no such address. /api/v1/docs/ lists what there is.")
 
-    get = post = put = patch = delete = options = handle_nothing
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        raise NotFound("There is no such address.")
 
 
 def _view_of(resource: Resource) -> type[ResourceView]:

@@ -60,8 +60,10 @@ def _days(patient: Patient, known: Known) -> int:
     return (_end_of(patient, known) - known.day_zeros[patient.pk][0]).days
 
 
-def _years(patient: Patient, known: Known) -> Decimal:
-    return (Decimal(_days(patient, known)) / DAYS_OF_A_YEAR).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+def _years(patient: Patient, known: Known) -> str:
+    """Four decimals, always: sums of the column add up in every program."""
+    years = Decimal(_days(patient, known)) / DAYS_OF_A_YEAR
+    return str(years.quantize(Decimal("0.0001"), ROUND_HALF_UP))
 
 
 def _at_risk(patients: Sequence[Patient], known: Known) -> Iterator[Patient]:

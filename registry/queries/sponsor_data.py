@@ -147,14 +147,16 @@ def _by_number(rows: QuerySet[Any], text: str, sponsor_id: int) -> int | None:
 
 
 def _by_pseudonym(rows: QuerySet[Any], text: str, sponsor_id: int) -> int | None:
-    code = _uuid(text)
+    if (code := _uuid(text)) is None:
+        return None
     known = Pseudonym.objects.filter(sponsor_id=sponsor_id, code=code)
-    return code and rows.filter(pk__in=known.values("patient_id")).values_list("pk", flat=True).first()
+    return rows.filter(pk__in=known.values("patient_id")).values_list("pk", flat=True).first()
 
 
 def _by_public_id(rows: QuerySet[Any], text: str, sponsor_id: int) -> int | None:
-    code = _uuid(text)
-    return code and rows.filter(public_id=code).values_list("pk", flat=True).first()
+    if (code := _uuid(text)) is None:
+        return None
+    return rows.filter(public_id=code).values_list("pk", flat=True).first()
 
 
 def _by(name: str) -> FindPk:

@@ -475,7 +475,7 @@ def test_the_columns_of_person_time():
 def test_person_time_ends_with_follow_up(tmp_path, patient):
     Patient.objects.update(follow_up_ended_on=on_day(1461), follow_up_end_reason="death")
 
-    assert person_time(tmp_path) == ("2024-03-01", "2028-03-01", "death", "1461", "4")
+    assert person_time(tmp_path) == ("2024-03-01", "2028-03-01", "death", "1461", "4.0000")
 
 
 @pytest.mark.parametrize(
@@ -515,7 +515,7 @@ def test_while_follow_up_goes_on_it_ends_with_the_latest_contact(tmp_path, patie
 def test_what_proves_no_contact_adds_no_time(tmp_path, patient, no_contact):
     no_contact(patient)
 
-    assert person_time(tmp_path) == ("2024-03-01", "2024-03-01", "latest_contact", "0", "0")
+    assert person_time(tmp_path) == ("2024-03-01", "2024-03-01", "latest_contact", "0", "0.0000")
 
 
 def test_a_comparator_counts_from_the_index_date(tmp_path, site):
