@@ -17,6 +17,11 @@ LOW_VALUES = {
     "PLT": "49.9 49 25 24.9 10 9.9 <50 <49 <25 <26 <10",
     "HGB": "79.9 79 65 64.9 <80 <79 <65 <66",
 }
+MILD_VALUES = {  # not severe (CYT-11), or at its edge
+    "ANC": "0.999 0.9 0.501 0.5 <1.0 <0.501",
+    "PLT": "49.9 49 25.1 25 <50 <26",
+    "HGB": "79.9 79 65.1 65 <80 <66",
+}
 OTHER_VALUES = {
     "ANC": "1.0 1.001 1.5 >1.0 >1.1 4.0",
     "PLT": "50 50.1 75 >50 >51 150",
@@ -24,6 +29,7 @@ OTHER_VALUES = {
 }
 NOT_EVALUABLE = {"ANC": "<1.001 >0.999 <2 >0.5", "PLT": "<50.1 >49.9 <100 >20", "HGB": "<80.1 >79.9 <100 >60"}
 STEPS = (0, 1, 1, 1, 2, 3, 5, 7, 7, 14, 20, 27, 28, 29, 34, 35, 36, 37, 60)
+PACES = ((1, 1, 1, 2, 7), STEPS, STEPS, (30, 30, 30, 29, 31, 1))
 COURSE_LENGTHS = (1, 13, 27, 28, 29, 30, 42, 43, 60, 91, 120, 200, 365)
 KINDS = {
     "ANC": ("g_csf", "peg_g_csf"),
@@ -60,7 +66,8 @@ def follow_up(random: Random, zeros: tuple[date, ...], span: int) -> tuple[date,
 def counts_of(random: Random, lineage: str, start: date, end: date) -> list[tuple[date, str]]:
     """A walk that stays low or normal for a while, with steps at the edges of the gaps."""
     day = start + random.choice([0, 0, 1, 3, 14, 21, 28, -5, -30, -31]) * DAY
-    dense = random.random() < 0.3
+    pace = random.choice(PACES)
+    lows = random.choice([LOW_VALUES, LOW_VALUES, MILD_VALUES])
     low = random.random() < 0.6
     found: list[tuple[date, str]] = []
     while day <= end and len(found) < 45:
@@ -68,14 +75,28 @@ def counts_of(random: Random, lineage: str, start: date, end: date) -> list[tupl
             if random.random() < 0.12:
                 pool = NOT_EVALUABLE
             elif random.random() < 0.1:
-                pool = OTHER_VALUES if low else LOW_VALUES
+                pool = OTHER_VALUES if low else lows
             else:
-                pool = LOW_VALUES if low else OTHER_VALUES
+                pool = lows if low else OTHER_VALUES
             found.append((day, random.choice(pool[lineage].split())))
-        day += random.choice((1, 1, 1, 2, 7) if dense else STEPS) * DAY
+        day += random.choice(pace) * DAY
         if random.random() < 0.2:
             low = not low
     return found
+
+
+def touching_episodes(random: Random, start: date) -> dict[str, list[tuple[date, str]]]:
+    """Mild episodes of two lineages at the edges of 28 and 90 days, the second where the first ends."""
+    entries = {}
+    day = start + random.randrange(20) * DAY
+    for lineage in random.sample(["ANC", "PLT", "HGB"], 2):
+        length = random.choice([28, 29, 30, 89, 90, 91])
+        days = [*range(0, length, 30), length]
+        entries[lineage] = [
+            (day + number * DAY, random.choice(MILD_VALUES[lineage].split())) for number in days
+        ]
+        day += (length + random.choice([-1, 0, 1])) * DAY
+    return entries
 
 
 def lab_results(entries: dict[str, list[tuple[date, str]]]) -> dict[str, tuple[LabPoint, ...]]:
@@ -114,6 +135,8 @@ def history_of_counts(random: Random) -> tuple[History, date]:
     entries: dict[str, list[tuple[date, str]]] = {}
     for lineage in random.sample(["ANC", "PLT", "HGB"], random.choice([1, 1, 2, 3])):
         entries[lineage] = counts_of(random, lineage, random.choice(zeros), zeros[-1] + span * DAY)
+    if random.random() < 0.15:
+        entries = touching_episodes(random, zeros[-1])
     history = History(
         patient_id=1,
         enrolled_on=enrolled,
