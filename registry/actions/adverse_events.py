@@ -1,7 +1,8 @@
 """Adverse events: a first report, then follow-up reports in a chain that is never rewritten."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -15,6 +16,21 @@ from registry.clinical.partial_dates import PartialDate
 from registry.clinical.record_checks import Life, check_event
 from registry.clinical.refusals import Problem
 from registry.models import AdverseEvent, AdverseEventFollowUp, Patient, User
+
+
+class AlreadySent(RuntimeError):
+    """The same form was saved before with other words; `event` is what was saved."""
+
+    def __init__(self, event: AdverseEvent):
+        super().__init__(event.pk)
+        self.event = event
+
+    @property
+    def for_people(self) -> str:
+        return (
+            f"This form was saved before, as “{self.event.term}”. What was changed since is not stored: "
+            "report it as a follow-up, or open a new form for another event."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +139,7 @@ def record_event(
 ) -> AdverseEvent:
     """Keep the first report of an event and return it; the same submission twice is one event.
 
-    Raises NotAllowed, RecordRefused.
+    Raises NotAllowed, RecordRefused, and AlreadySent when the second time says something else.
     """
     require(by, "enter_record", patient=patient)
     refuse_if(event_problems(patient=patient, entry=entry, today=today))
@@ -131,26 +147,15 @@ def record_event(
         lock_patient(patient)
         sent = AdverseEvent.objects.filter(submission=submission, patient=patient).first()
         if sent is not None:
+            if any(getattr(sent, name) != value for name, value in _columns(entry).items()):
+                raise AlreadySent(sent)
             return sent
         event = AdverseEvent.objects.create(
             patient=patient,
             study=patient.study,
             event_id=f"AE-{uuid4().hex[:12]}",
             submission=submission,
-            term=entry.term.strip(),
-            category=entry.category,
-            code_system=entry.code_system,
-            code=entry.code,
-            grade=entry.grade,
-            grade_scale=entry.grade_scale,
-            started_on=str(entry.started_on or ""),
-            ended_on=str(entry.ended_on or ""),
-            serious=entry.serious,
-            seriousness=list(entry.seriousness),
-            relatedness=entry.relatedness,
-            outcome=entry.outcome,
-            narrative=entry.narrative,
-            aware_on=entry.aware_on,
+            **_columns(entry),
             entered_by=by,
             entered_at=at,
             origin="form",
@@ -195,6 +200,14 @@ def record_follow_up(
     return report
 
 
+def _columns(entry: EventEntry) -> dict[str, Any]:
+    return {
+        **{field.name: getattr(entry, field.name) for field in fields(entry)},
+        "started_on": str(entry.started_on or ""),
+        "ended_on": str(entry.ended_on or ""),
+        "seriousness": list(entry.seriousness),
+    }
+
+
 def _says_the_same(report: AdverseEventFollowUp, entry: FollowUpEntry) -> bool:
-    fields = ("reported_on", "term", "code_system", "code", "outcome", "narrative")
-    return all(getattr(report, field) == getattr(entry, field) for field in fields)
+    return all(getattr(report, field.name) == getattr(entry, field.name) for field in fields(entry))

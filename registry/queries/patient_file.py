@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db.models import Prefetch
 
@@ -32,9 +33,12 @@ _AHEAD = timedelta(days=400)
 # What happens to an alert is told on the alert's own page.
 _NOT_OF_THE_RECORD = ("registry_alert", "registry_alertmove")
 _MACHINERY = frozenset(
-    ("id", "patient_id", "study_id", "course_id", "visit_id", "event_id", "entered_by_id", "public_id",
-     "entered_at", "origin", "submission", "version", "superseded_by_id", "superseded_at")
-)  # fmt: skip
+    {
+        *("id", "patient_id", "study_id", "course_id", "visit_id", "event_id", "entered_by_id", "public_id"),
+        *("entered_at", "origin", "submission", "version"),
+        *("superseded_by_id", "superseded_at", "superseded_reason"),
+    }
+)
 _TABLES = {
     "registry_patient": "Patient",
     "registry_course": "Course",
@@ -110,12 +114,13 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """One change of one row: who, when, what, why, by which way."""
+    """One change of one row: who, when, what, why, by which way. `row` is what the change is about."""
 
     at: datetime
     who: str
     what: str
     kind: str
+    row: Mapping[str, Any]
     changes: tuple[FieldChange, ...]
     reason: str
     origin: str
@@ -213,10 +218,31 @@ def history_lines(*, patient: Patient) -> tuple[HistoryLine, ...]:
         .order_by("-id")[:HISTORY_SIZE]
     )
     people = User.objects.in_bulk({event.actor_id for event in events if event.actor_id})
-    return tuple(_history_line(event, people) for event in events)
+    changed = _rows_changed(events)
+    return tuple(_history_line(event, people, changed) for event in events)
 
 
-def _history_line(event: AuditEvent, people: Mapping[int, User]) -> HistoryLine:
+def _rows_changed(events: Sequence[AuditEvent]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """A change records only the columns that changed; which result or visit it was is looked up."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    told = {
+        "registry_labresult": (LabResult, ("analyte", "entered_value", "entered_unit", "collected_on")),
+        "registry_visit": (Visit, ("code",)),
+        "registry_adverseevent": (AdverseEvent, ("term",)),
+    }
+    for table, (model, fields) in told.items():
+        numbers = [event.pk_text for event in events if event.tbl == table and event.op == "U"]
+        if numbers:
+            rows = model._default_manager.filter(pk__in=numbers).values("pk", *fields)
+            found |= {(table, str(row["pk"])): row for row in rows}
+    return found
+
+
+def _history_line(
+    event: AuditEvent,
+    people: Mapping[int, User],
+    changed: Mapping[tuple[str, str], Mapping[str, Any]],
+) -> HistoryLine:
     old, new = event.old or {}, event.new or {}
     kind = {"I": "recorded", "U": "changed", "D": "removed"}[event.op]
     if event.op == "U" and new.get("superseded_at"):
@@ -226,12 +252,13 @@ def _history_line(event: AuditEvent, people: Mapping[int, User]) -> HistoryLine:
         who=str(people.get(event.actor_id or 0, "The registry")),
         what=_TABLES.get(event.tbl, event.tbl.removeprefix("registry_")),
         kind=kind,
+        row=changed.get((event.tbl, event.pk_text), {}) if event.op == "U" else (new or old),
         changes=tuple(
             FieldChange(
                 field.removesuffix("_id").replace("_", " "), _shown(old.get(field)), _shown(new.get(field))
             )
             for field in (new or old)
-            if field not in _MACHINERY and (event.op == "U" or _shown((new or old)[field]))
+            if event.op == "U" and field not in _MACHINERY
         ),
         reason=event.reason or "",
         origin=event.origin or "",
@@ -270,7 +297,8 @@ def _courses(
         lines = _visit_lines(course, recorded, history, waiting, today)
         years: dict[int, list[VisitLine]] = defaultdict(list)
         for line in lines:
-            years[max((_sort_day(line) - course.day_zero).days, 0) // 365 + 1].append(line)
+            # A visit aimed at twelve months belongs to the first year, not to the second.
+            years[max(-(-(_sort_day(line) - course.day_zero).days // 366), 1)].append(line)
         shown.append(
             CourseOfVisits(
                 course=course,

@@ -123,12 +123,15 @@ class AfterSaving:
     awaited: AwaitedVisit | None
     alerts: tuple[Alert, ...]
     is_being_checked: bool
+    changed_by: User | None
+    changed_at: datetime | None
 
 
 def after_saving(*, visit: Visit, today: date) -> AfterSaving:
     """Read what became of a saved visit."""
     patient = visit.patient
     awaited = awaited_visits(patient=patient, history=history_of(patient=patient), today=today)
+    changed_by, changed_at = latest_change(visit=visit) if visit.version > 1 else (None, None)
     return AfterSaving(
         results=tuple(
             LabResult.objects.filter(visit=visit, superseded_at__isnull=True).order_by("collected_on", "pk")
@@ -145,6 +148,8 @@ def after_saving(*, visit: Visit, today: date) -> AfterSaving:
             .order_by("-last_seen_at", "-pk")
         ),
         is_being_checked=is_being_checked(patient=patient),
+        changed_by=changed_by,
+        changed_at=changed_at,
     )
 
 

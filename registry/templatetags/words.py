@@ -1,7 +1,10 @@
 """How pages write what the record holds: every date with its study day, every value with its unit."""
 
+import re
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -58,6 +61,13 @@ def moment(at: datetime | None, time_zone: str) -> str:
         return ""
     local = at.astimezone(ZoneInfo(time_zone))
     return f"{spoken_date(local.date())}, {local:%H:%M} ({zone_words(time_zone)})"
+
+
+@register.filter
+def clock(at: datetime, time_zone: str) -> str:
+    """Return an instant as a site's clock showed it, where the heading names the zone."""
+    local = at.astimezone(ZoneInfo(time_zone))
+    return f"{spoken_date(local.date())}, {local:%H:%M}"
 
 
 @register.filter
@@ -194,3 +204,50 @@ def plain(number: Decimal) -> str:
 def seriousness_words(criteria: list[str]) -> str:
     """Return the criteria of seriousness as words."""
     return ", ".join(code_lists.SERIOUSNESS.get(code, code) for code in criteria)
+
+
+@register.filter
+def label_words(label: str) -> str:
+    """Return an overdue visit's label as a site reads it (OVD-7)."""
+    if label.startswith("superseded by "):
+        return f"missed, undocumented: {label.removeprefix('superseded by ')} has opened since"
+    return label
+
+
+@register.filter
+def dates_in_words(text: str) -> str:
+    """Return a value of the record's history with its date in words."""
+    return on(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) else text
+
+
+@register.filter
+def row_words(row: Mapping[str, Any]) -> str:
+    """Return a row of the record in a line: what was recorded, or what a change is about."""
+    if "analyte" in row:
+        value = f"{row['analyte']} {row['entered_value']} {units.unit_label(row['entered_unit'])}"
+        return f"{value}, collected {on(row['collected_on'])}"
+    named = [
+        str(row[name]) for name in ("code", "event_id", "term", "score", "value", "outcome") if row.get(name)
+    ]
+    if row.get("kind"):
+        named.append(code_lists.SUPPORT_KINDS.get(row["kind"], row["kind"]))
+    if row.get("status"):
+        named.append("completed" if row["status"] == "completed" else f"not done: {row.get('missed_reason')}")
+    if row.get("new_malignancy"):
+        named.append(f"new malignancy: {row.get('new_malignancy_text')}")
+    if row.get("grade"):
+        named.append(f"grade {row['grade']} {row.get('grade_scale', '')}".strip())
+    named += [on(row[name]) for name in _DATES if row.get(name)]
+    return ", ".join(named)
+
+
+_DATES = (
+    "visited_on",
+    "given_on",
+    "assessed_on",
+    "infused_on",
+    "day_zero",
+    "reported_on",
+    "started_on",
+    "enrolled_on",
+)

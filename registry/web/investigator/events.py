@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from registry.access.gates import get_patient, get_user
 from registry.access.roles import may
 from registry.actions.adverse_events import (
+    AlreadySent,
     EventEntry,
     FollowUpEntry,
     event_problems,
@@ -29,6 +30,7 @@ _NO_NAMES = "No names, no initials, no dates of birth."
 _PARTIAL = "Leave out what is not known: the day, or day and month. For example Mar 2024."
 _SERIOUS = {"yes": True, "no": False}
 NOT_ACCEPTED = 422
+CONFLICT = 409
 
 
 class EventForm(RecordForm):
@@ -95,7 +97,11 @@ class FollowUpForm(RecordForm):
     """A later report; what is left empty stays as it was."""
 
     number = forms.IntegerField(widget=forms.HiddenInput(), min_value=1)
-    reported_on = PartsField(label="Date of this report", required=True)
+    reported_on = PartsField(
+        label="Date of this report",
+        required=True,
+        error_messages={"required": "Give the date of this report."},
+    )
     outcome = text("Outcome now", hint="For example: recovered, recovering, not recovered, fatal.")
     term = text("What happened, when it is now called otherwise", hint=_NO_NAMES)
     code_system = select("Code system", code_lists.CODE_SYSTEMS, empty="Not coded anew")
@@ -128,17 +134,25 @@ def events(request: HttpRequest, public_id: UUID) -> HttpResponse:
         form = EventForm(request.POST, patient=patient)
         if not form.is_valid():
             return _events_page(request, patient, form, status=NOT_ACCEPTED)
-        record_event(
-            patient=patient,
-            entry=form.entry(),
-            submission=form.cleaned_data["submission"],
-            by=get_user(request),
-            at=now(),
-            today=today(time_zone=patient.site.time_zone),
-        )
+        try:
+            _record(request, patient, form)
+        except AlreadySent as refusal:
+            form.add_error(None, refusal.for_people)
+            return _events_page(request, patient, form, status=CONFLICT)
         messages.success(request, f"Recorded: {form.cleaned_data['term']}. The checks are running on it.")
         return redirect("investigator:events", public_id)
     return _events_page(request, patient, EventForm(patient=patient, initial={"submission": uuid4()}))
+
+
+def _record(request: HttpRequest, patient: Patient, form: EventForm) -> None:
+    record_event(
+        patient=patient,
+        entry=form.entry(),
+        submission=form.cleaned_data["submission"],
+        by=get_user(request),
+        at=now(),
+        today=today(time_zone=patient.site.time_zone),
+    )
 
 
 def follow_up(request: HttpRequest, public_id: UUID, event_id: int) -> HttpResponse:

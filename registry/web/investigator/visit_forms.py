@@ -152,12 +152,15 @@ class ResultForm(RecordForm):
         for name in ("value", "unit", "lower_limit", "upper_limit", "collected_on"):
             self.fields[name].widget.attrs["aria-label"] = f"{analyte.name}: {self.fields[name].label}"
 
-    def judge(self, *, visited_on: date | None) -> None:
-        """Judge the row on the day of the visit, unless it names its own day of collection."""
+    def judge(self, *, visited_on: date | None, is_date_wrong: bool) -> None:
+        """Judge the row on the day of the visit, unless it names its own day of collection.
+
+        While the date of the visit is itself wrong, only the value is judged: one error, not twelve.
+        """
         if not self.is_valid() or not self.is_filled:
             return
         found = self.cleaned_data
-        collected_on = found["collected_on"] or visited_on
+        collected_on = found["collected_on"] or (self.about.today if is_date_wrong else visited_on)
         if collected_on is None:
             self.add_error("collected_on", "Give the day of collection, or the date of the visit above.")
             return
@@ -276,7 +279,7 @@ class VisitSheetForm:
             forms_valid.append(self.reason.is_valid())
         visited_on = self.visit.cleaned_data.get("visited_on")
         for row in self.rows:
-            row.judge(visited_on=visited_on)
+            row.judge(visited_on=visited_on, is_date_wrong=self.visit.has_error("visited_on"))
         return all(forms_valid) and not any(row.errors for row in self.rows)
 
     @property

@@ -1,6 +1,6 @@
 """One visit: enter it, change it with a reason, see what became of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
@@ -60,6 +60,8 @@ def visit(request: HttpRequest, public_id: UUID, code: str) -> HttpResponse:
     place = _place(request, public_id, code)
     if request.method != "POST":
         return _page(request, place, VisitSheetForm(about=place.about, sheet=place.sheet))
+    if place.visit is not None and not request.POST.get("version"):
+        return _recorded_meanwhile(request, place, place.visit)
     form = VisitSheetForm(about=place.about, sheet=place.sheet, data=request.POST)
     if not form.is_valid():
         return _page(request, place, form, status=NOT_ACCEPTED)
@@ -135,8 +137,6 @@ def _save(request: HttpRequest, place: Place, form: VisitSheetForm) -> Visit:
             submission=sent["submission"],
             **common,
         )
-    if place.visit.submission == sent["submission"]:
-        return place.visit  # the same form, sent twice
     return acts.change_visit(
         visit=place.visit,
         version=sent["version"] or 0,
@@ -145,6 +145,16 @@ def _save(request: HttpRequest, place: Place, form: VisitSheetForm) -> Visit:
         reason=form.reason.cleaned_data["reason"],
         **common,
     )
+
+
+def _recorded_meanwhile(request: HttpRequest, place: Place, theirs: Visit) -> HttpResponse:
+    """A form for a new visit, sent when it was recorded: the same twice is once, else both are shown."""
+    fresh = replace(place.sheet, visit=None, results=(), supports=())
+    form = VisitSheetForm(about=place.about, sheet=fresh, data=request.POST)
+    is_same = form.is_valid() and not conflict_between(form=form, sheet=place.sheet).differences
+    if is_same and str(theirs.submission) == request.POST.get("submission"):
+        return redirect(_address_of(theirs, "investigator:visit_saved"))
+    return _conflict_page(request, place, form, theirs)
 
 
 def _conflict_page(

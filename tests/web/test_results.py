@@ -1,0 +1,94 @@
+"""Correcting one result by form."""
+
+from datetime import date
+
+import pytest
+
+from registry.models import LabResult
+from tests import factories
+
+
+@pytest.fixture
+def result(scene):
+    return LabResult.objects.get(patient=scene.patient, analyte="ANC", collected_on=date(2024, 3, 15))
+
+
+def address(result):
+    return f"/patients/{result.patient.public_id}/results/{result.pk}/"
+
+
+def correction(**typed):
+    return {
+        "act": "correct",
+        "value": "1.4",
+        "unit": "10*9/L",
+        "collected_on_day": "15",
+        "collected_on_month": "3",
+        "collected_on_year": "2024",
+        "reason": "misread",
+        **typed,
+    }
+
+
+def test_the_form_comes_filled_with_what_is_recorded(as_user, coordinator, result):
+    page = as_user(coordinator).get(address(result)).content.decode()
+
+    assert 'name="value" value="0.4"' in page
+    assert 'name="collected_on_day" value="15"' in page
+
+
+def test_a_correction_supersedes(as_user, coordinator, result):
+    assert as_user(coordinator).post(address(result), correction()).status_code == 302
+
+    result.refresh_from_db()
+    assert (result.superseded_reason, result.superseded_by.entered_value) == ("misread", "1.4")
+
+
+def test_a_result_can_be_taken_back(as_user, coordinator, result):
+    as_user(coordinator).post(address(result), {"act": "retract", "reason": "another patient's tube"})
+
+    result.refresh_from_db()
+    assert (result.superseded_by, result.superseded_reason) == (None, "another patient's tube")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"reason": ""}, "Say why the record was wrong."),
+        ({"value": "1400"}, "ANC 1400 ×10⁹/L is not possible."),
+        ({"value": ""}, "The value is missing."),
+        ({"collected_on_month": "13"}, "13 is not a month."),
+        (
+            {"collected_on_day": "", "collected_on_month": "", "collected_on_year": ""},
+            "collected on is empty",
+        ),
+        ({"act": ""}, "This field is required."),
+    ],
+)
+def test_an_impossible_correction_is_refused(as_user, coordinator, result, typed, words):
+    answer = as_user(coordinator).post(address(result), correction(**typed))
+
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    result.refresh_from_db()
+    assert result.superseded_at is None
+
+
+def test_a_superseded_result_cannot_be_corrected_again(as_user, coordinator, result):
+    person = as_user(coordinator)
+    person.post(address(result), correction())
+
+    assert person.get(address(result)).status_code == 404
+
+
+@pytest.mark.parametrize(("actor", "status"), [("other_site", 404), ("officer", 403), ("sponsor", 404)])
+def test_others_may_not_correct(request, as_user, result, actor, status):
+    assert as_user(request.getfixturevalue(actor)).post(address(result), correction()).status_code == status
+
+
+def test_a_result_of_another_patient_is_not_found_under_this_one(as_user, coordinator, scene, result):
+    foreign = factories.make_result(patient=scene.low, collected_on=date(2024, 4, 1))
+
+    answer = as_user(coordinator).get(f"/patients/{scene.patient.public_id}/results/{foreign.pk}/")
+
+    assert answer.status_code == 404

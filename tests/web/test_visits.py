@@ -1,0 +1,363 @@
+"""The visit form: what it takes, what it refuses, and that nothing typed is ever lost."""
+
+from datetime import date
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.utils.html import escape
+
+from registry.models import LabResult, SupportiveTreatment, Visit, WaitingEvaluation
+from tests import factories
+from tests.web.scene import visit_data
+
+
+def address(patient, code="M6"):
+    return f"/patients/{patient.public_id}/visits/{code}/"
+
+
+def stored(patient, code="M6"):
+    return Visit.objects.filter(patient=patient, code=code)
+
+
+def results_of(patient):
+    rows = LabResult.objects.filter(patient=patient, visit__code="M6", superseded_at__isnull=True)
+    return {row.analyte: (row.entered_value, row.entered_unit, row.value, row.comparator) for row in rows}
+
+
+@pytest.fixture
+def person(as_user, coordinator, scene):
+    return as_user(coordinator)
+
+
+def test_a_visit_is_recorded_with_its_results_and_treatments(person, coordinator, scene):
+    data = visit_data(
+        **{"lab-ANC-value": "400", "lab-ANC-unit": "/uL", "lab-PLT-value": "<10", "lab-HGB-value": "8,2"},
+        **{"support-0-kind": "rbc_transfusion", "support-0-given_on": "20 Aug 2024"},
+    )
+
+    answer = person.post(address(scene.patient), data)
+
+    assert answer.status_code == 302
+    assert answer["Location"].endswith("/visits/M6/saved/?day_zero=2024-03-01")
+    visit = stored(scene.patient).get()
+    assert (visit.visited_on, visit.entered_by, visit.origin) == (date(2024, 8, 30), coordinator, "form")
+    assert results_of(scene.patient) == {
+        "ANC": ("400", "/uL", Decimal("0.4"), ""),
+        "PLT": ("<10", "10*9/L", 10, "<"),
+        "HGB": ("8.2", "g/dL", 82, ""),
+    }
+    support = SupportiveTreatment.objects.get(patient=scene.patient, kind="rbc_transfusion")
+    assert support.given_on == date(2024, 8, 20)
+    assert WaitingEvaluation.objects.filter(patient=scene.patient).exists()
+
+
+def test_the_confirmation_says_what_was_stored_what_comes_next_and_that_checks_run(person, scene):
+    saved = person.post(address(scene.patient), visit_data(**{"lab-ANC-value": "0.4"}))
+
+    page = person.get(saved["Location"]).content.decode()
+
+    assert "day 182, 30 Aug 2024" in page
+    assert "inside its window" in page
+    assert "0.4 ×10⁹/L" in page
+    assert "Grade 4 (CTCAE v5), grade 3 (v6)" in page
+    assert "<strong>M12</strong>" in page
+    assert "Checks are running" in page
+
+
+def test_the_confirmation_shows_what_was_raised_once_judged(person, scene):
+    saved = person.post(address(scene.low), visit_data())
+    WaitingEvaluation.objects.all().delete()
+
+    page = person.get(saved["Location"]).content.decode()
+
+    assert "Checks are running" not in page
+    assert "Cytopenia lasting more than 28 days" in page
+
+
+def test_a_form_sent_twice_is_one_visit(person, scene):
+    data = visit_data(**{"lab-ANC-value": "2.1"})
+
+    first, second = person.post(address(scene.patient), data), person.post(address(scene.patient), data)
+
+    assert first["Location"] == second["Location"]
+    assert stored(scene.patient).count() == 1
+    assert LabResult.objects.filter(visit__code="M6").count() == 1
+
+
+def test_a_saved_form_changed_and_sent_again_is_not_taken_for_a_repetition(person, scene):
+    data = visit_data(**{"lab-ANC-value": "2.1"})
+    person.post(address(scene.patient), data)
+
+    again = person.post(address(scene.patient), {**data, "lab-ANC-value": "3.1"})
+
+    assert again.status_code == 409
+    assert "3.1 ×10⁹/L</td><td>2.1 ×10⁹/L" in again.content.decode()
+
+
+def test_a_visit_not_done_needs_a_reason_and_nothing_else(person, scene):
+    data = visit_data(status="missed", visited_on_day="", visited_on_month="", visited_on_year="")
+    data.pop("new_malignancy")
+
+    without = person.post(address(scene.patient), data)
+    with_reason = person.post(address(scene.patient), {**data, "missed_reason": "on holiday"})
+
+    assert (without.status_code, with_reason.status_code) == (422, 302)
+    visit = stored(scene.patient).get()
+    assert (visit.status, visit.visited_on, visit.missed_reason) == ("missed", None, "on holiday")
+
+
+IMPOSSIBLE = [
+    ({"visited_on_day": "31", "visited_on_month": "feb"}, "31 feb 2024 is not a day of the calendar."),
+    ({"visited_on_month": "13"}, "13 is not a month."),
+    ({"visited_on_year": "24"}, "has no year of four digits"),
+    ({"visited_on_day": ""}, "is not complete."),
+    ({"visited_on_day": "", "visited_on_month": "", "visited_on_year": ""}, "A completed visit has no date."),
+    ({"visited_on_day": "2", "visited_on_month": "9"}, "lies in the future"),
+    ({"visited_on_year": "2023"}, "is before the first day 0"),
+    ({"status": ""}, "Say whether the visit took place."),
+    ({"status": "cancelled"}, "is not one of the available choices"),
+    ({"new_malignancy": ""}, "Answer the question: yes, no or not known."),
+    ({"new_malignancy": "yes"}, "is answered with yes and not described"),
+    ({"lab-ANC-value": "1500"}, "ANC 1500 ×10⁹/L is not possible. Did the laboratory report cells/µL?"),
+    ({"lab-ANC-value": "1,200"}, "1,200 has three digits after the comma."),
+    ({"lab-ANC-value": "low"}, "low is not a number."),
+    ({"lab-ANC-value": "-1"}, "-1 is negative."),
+    ({"lab-ANC-value": "1", "lab-ANC-unit": "mg/dL"}, "is not one of the available choices"),
+    (
+        {"lab-ANC-value": "1", "lab-ANC-lower_limit": "9", "lab-ANC-upper_limit": "2"},
+        "is above the upper limit",
+    ),
+    ({"lab-ANC-lower_limit": "2"}, "The value is missing."),
+    ({"lab-ANC-value": "1", "lab-ANC-collected_on": "1 Jan 1950"}, "is before birth in 1985"),
+    ({"lab-ANC-value": "1", "lab-ANC-collected_on": "soon"}, "soon is not a date."),
+    ({"lab-ANC-value": "1", "lab-ANC-collected_on": "2 Sep 2024"}, "lies in the future"),
+    ({"support-0-kind": "g_csf"}, "Give the day of the treatment."),
+    ({"support-0-given_on": "1 Aug 2024"}, "It must be given."),
+    (
+        {"support-0-kind": "vitamins", "support-0-given_on": "1 Aug 2024"},
+        "is not one of the available choices",
+    ),
+    ({"lab-ANC-value": "1\x00"}, "Null characters are not allowed."),
+    ({"new_malignancy_text": "a\x00b"}, "Null characters are not allowed."),
+    ({"new_malignancy_text": "a\x1bb"}, "is a control character"),
+    ({"submission": "not-a-uuid"}, "Enter a valid UUID."),
+]
+
+
+@pytest.mark.parametrize(("typed", "words"), IMPOSSIBLE, ids=[words for _, words in IMPOSSIBLE])
+def test_the_impossible_is_refused_beside_its_field_and_nothing_is_stored(person, scene, typed, words):
+    answer = person.post(address(scene.patient), visit_data(**typed))
+
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert escape(words) in page
+    assert "<title>Error: Visit M6" in page
+    assert not stored(scene.patient).exists()
+    for value in typed.values():
+        if value and value not in ("cancelled", "vitamins", "mg/dL", "yes", "g_csf", "not-a-uuid"):
+            assert escape(value) in page
+
+
+def test_a_text_of_ten_megabytes_is_refused_and_comes_back(person, scene):
+    text = "x" * 10_000_000
+
+    answer = person.post(address(scene.patient), visit_data(new_malignancy="yes", new_malignancy_text=text))
+
+    assert answer.status_code == 422
+    assert "The text has 10000000 characters. Write at most 4000." in answer.content.decode()
+    assert text in answer.content.decode()
+    assert not stored(scene.patient).exists()
+
+
+def test_a_visit_after_death_is_refused(person, scene):
+    answer = person.post(address(scene.dead), visit_data())
+
+    assert answer.status_code == 422
+    assert "is after death on 1 Aug 2024." in answer.content.decode()
+
+
+def test_an_unlikely_value_is_asked_about_once_and_then_kept(person, scene):
+    data = visit_data(**{"lab-ANC-value": "40"})
+
+    asked = person.post(address(scene.patient), data)
+    other_value = person.post(address(scene.patient), {**data, "lab-ANC-sure": "39 10*9/L"})
+    kept = person.post(address(scene.patient), {**data, "lab-ANC-sure": "40 10*9/L"})
+
+    assert (asked.status_code, other_value.status_code, kept.status_code) == (422, 422, 302)
+    assert "40 10*9/L is right" in asked.content.decode()
+    assert results_of(scene.patient)["ANC"][0] == "40"
+
+
+def test_checking_shows_grades_in_words_and_stores_nothing(person, scene):
+    answer = person.post(address(scene.patient), visit_data(**{"lab-ANC-value": "0.9", "step": "check"}))
+
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "Grade 3 (CTCAE v5), grade 2 (v6)" in page
+    assert "Nothing is stored yet" in page
+    assert not stored(scene.patient).exists()
+
+
+def test_the_form_shows_the_previous_value_and_the_unit_the_site_used_last(person, scene, site):
+    other = factories.make_patient(site=site)
+    factories.make_result(
+        patient=other, collected_on=date(2024, 8, 1), analyte="WBC", value="5000", unit="/uL"
+    )
+
+    page = person.get(address(scene.patient)).content.decode()
+
+    assert "9.8 g/dL" in page
+    assert "15 Jun 2024" in page
+    assert '<option value="/uL" selected>' in page.split("lab-WBC-unit", 1)[1].split("</select>")[0]
+
+
+def test_a_visit_that_is_neither_planned_nor_recorded_does_not_exist(person, scene):
+    for path in ("visits/M99/", "visits/M6/?day_zero=2020-01-01", "visits/M6/?day_zero=x", "visits/M6%00/"):
+        assert person.get(f"/patients/{scene.patient.public_id}/{path}").status_code == 404
+
+
+def test_an_unscheduled_visit_is_recorded_under_its_day(person, scene):
+    answer = person.post(address(scene.patient, "UNS"), visit_data())
+
+    assert answer["Location"].endswith("/visits/UNS/saved/?day_zero=2024-03-01&on=2024-08-30")
+    assert person.get(answer["Location"]).status_code == 200
+    assert stored(scene.patient, "UNS").get().visited_on == date(2024, 8, 30)
+
+
+def test_a_visit_belongs_to_the_course_of_its_day(person, scene):
+    factories.make_infusion(patient=scene.patient, infused_on=date(2024, 8, 1))
+
+    answer = person.post(f"{address(scene.patient)}?day_zero=2024-03-01", visit_data())
+
+    assert answer.status_code == 422
+    assert "The date belongs to the course of a later infusion." in answer.content.decode()
+
+
+def test_another_sites_visit_cannot_be_entered(as_user, other_site, scene):
+    assert as_user(other_site).post(address(scene.patient), visit_data()).status_code == 404
+    assert not stored(scene.patient).exists()
+
+
+@pytest.mark.parametrize("actor", ["officer", "lead", "manager"])
+def test_those_who_only_read_may_not_enter(request, as_user, scene, actor):
+    person = as_user(request.getfixturevalue(actor))
+
+    assert person.post(address(scene.patient), visit_data()).status_code == 403
+    assert not stored(scene.patient).exists()
+
+
+# --- changing a recorded visit ------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(person, scene):
+    person.post(address(scene.patient), visit_data(**{"lab-ANC-value": "0.4", "lab-PLT-value": "90"}))
+    return stored(scene.patient).get()
+
+
+def change_data(visit, **typed):
+    rows = LabResult.objects.filter(visit=visit, superseded_at__isnull=True)
+    recorded = {
+        f"lab-{row.analyte}-{name}": value
+        for row in rows
+        for name, value in (
+            ("value", row.entered_value),
+            ("unit", row.entered_unit),
+            ("result", str(row.pk)),
+        )
+    }
+    return visit_data(**{"version": str(visit.version), "reason": "misread", **recorded, **typed})
+
+
+def test_a_change_without_a_reason_is_refused(person, recorded):
+    answer = person.post(address(recorded.patient), change_data(recorded, reason=" "))
+
+    assert answer.status_code == 422
+    assert "Say why the record was wrong." in answer.content.decode()
+
+
+def test_a_changed_value_supersedes_the_old_one_with_the_reason(person, recorded):
+    old = LabResult.objects.get(visit=recorded, analyte="ANC")
+
+    answer = person.post(address(recorded.patient), change_data(recorded, **{"lab-ANC-value": "1.4"}))
+
+    assert answer.status_code == 302
+    old.refresh_from_db()
+    assert (old.entered_value, old.superseded_reason) == ("0.4", "misread")
+    assert old.superseded_by.entered_value == "1.4"
+    assert LabResult.objects.filter(visit=recorded, analyte="PLT").count() == 1
+
+
+def test_an_emptied_value_is_taken_back_and_stays_visible(person, recorded):
+    person.post(address(recorded.patient), change_data(recorded, **{"lab-ANC-value": ""}))
+
+    old = LabResult.objects.get(visit=recorded, analyte="ANC")
+    assert (old.superseded_by, old.superseded_reason) == (None, "misread")
+
+
+def test_the_same_value_in_another_unit_is_a_correction_too(person, recorded):
+    data = change_data(recorded, **{"lab-ANC-value": "400", "lab-ANC-unit": "/uL"})
+
+    assert person.post(address(recorded.patient), data).status_code == 302
+
+    current = LabResult.objects.get(visit=recorded, analyte="ANC", superseded_at__isnull=True)
+    assert (current.entered_value, current.entered_unit) == ("400", "/uL")
+
+
+def test_the_second_of_two_editors_sees_both_values_and_loses_nothing(
+    as_user, person, investigator, recorded
+):
+    data_of_both = change_data(recorded)
+    person.post(address(recorded.patient), {**data_of_both, "lab-ANC-value": "1.4"})
+
+    second = as_user(investigator).post(
+        address(recorded.patient), {**data_of_both, "submission": str(uuid4()), "lab-ANC-value": "2.4"}
+    )
+
+    page = second.content.decode()
+    assert second.status_code == 409
+    assert "coordinator saved this visit" in page
+    assert "2.4 ×10⁹/L</td><td>1.4 ×10⁹/L" in page
+    assert 'name="lab-ANC-value" value="2.4"' in page
+    assert results_of(recorded.patient)["ANC"][0] == "1.4"
+
+
+def test_who_records_what_another_recorded_meanwhile_sees_both_values(as_user, investigator, recorded):
+    Visit.objects.filter(pk=recorded.pk).update(submission=uuid4())
+
+    second = as_user(investigator).post(address(recorded.patient), visit_data(**{"lab-ANC-value": "2.4"}))
+
+    assert second.status_code == 409
+    assert "2.4 ×10⁹/L</td><td>0.4 ×10⁹/L" in second.content.decode()
+    assert 'name="lab-ANC-value" value="2.4"' in second.content.decode()
+    assert results_of(recorded.patient)["ANC"][0] == "0.4"
+
+
+def test_a_result_of_another_patient_cannot_be_changed_through_the_form(person, scene, recorded):
+    foreign = factories.make_result(patient=scene.low, collected_on=date(2024, 8, 30), value="0.2")
+
+    person.post(
+        address(recorded.patient),
+        change_data(recorded, **{"lab-ANC-result": str(foreign.pk), "lab-ANC-value": "3.0"}),
+    )
+
+    foreign.refresh_from_db()
+    assert foreign.superseded_at is None
+
+
+def test_a_treatment_entered_by_mistake_is_removed_with_the_reason(person, scene):
+    person.post(
+        address(scene.patient),
+        visit_data(**{"support-0-kind": "rbc_transfusion", "support-0-given_on": "20.8.2024"}),
+    )
+    support = SupportiveTreatment.objects.get(patient=scene.patient, kind="rbc_transfusion")
+
+    person.post(
+        address(scene.patient),
+        change_data(stored(scene.patient).get(), **{"remove-support": str(support.pk)}),
+    )
+
+    assert not SupportiveTreatment.objects.filter(pk=support.pk).exists()
+    page = person.get(f"/patients/{scene.patient.public_id}/").content.decode()
+    assert "removed" in page[page.index('id="history"') :]
