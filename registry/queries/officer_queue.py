@@ -23,8 +23,28 @@ TABS: dict[str, tuple[str, Q]] = {
 STATE_CHOICES: dict[str, str] = {key: words for key, (words, _) in TABS.items()} | {
     state: words for state, words in STATES.items() if state not in TABS
 }
+# Among the equally grave: what a person can least afford to miss first, what a letter can mend last.
+_RULES_FIRST_TO_LAST = (
+    "secondary_malignancy",
+    "prolonged_cytopenia",
+    "unresolved_at_day_28",
+    "overdue_visit",
+)
+GRAVE = ("critical", "high")
+
+
+def _rank(severity: str, rule: str) -> int:
+    place = _RULES_FIRST_TO_LAST.index(rule) if rule in _RULES_FIRST_TO_LAST else len(_RULES_FIRST_TO_LAST)
+    return 10 * list(SEVERITIES).index(severity) + place
+
+
 _RANK = Case(
-    *(When(severity=severity, then=Value(rank)) for rank, severity in enumerate(SEVERITIES)),
+    *(
+        When(severity=severity, rule=rule, then=Value(_rank(severity, rule)))
+        for severity in SEVERITIES
+        for rule in _RULES_FIRST_TO_LAST
+    ),
+    *(When(severity=severity, then=Value(_rank(severity, ""))) for severity in SEVERITIES),
     output_field=IntegerField(),
 )
 # The two marks that send an officer back to an alert that was decided on (rules.md G-8).
@@ -83,7 +103,7 @@ class Neighbours:
 
 
 def queue(*, rows: Rows, filters: Filters) -> QuerySet[Alert]:
-    """The alerts the filters ask for: the gravest first, and among those the oldest first."""
+    """The alerts the filters ask for: the gravest first, then by rule, then the oldest first."""
     return _ordered(_visible(rows).filter(filters.narrowed & filters.standing)).select_related(
         "patient__site"
     )
@@ -110,7 +130,7 @@ def sites(*, rows: Rows) -> QuerySet[Site]:
 
 def neighbours(*, rows: Rows, filters: Filters, alert: Alert) -> Neighbours:
     """The alert before and the alert after in the same queue, also when this one has left it."""
-    rank = list(SEVERITIES).index(alert.severity)
+    rank = _rank(alert.severity, alert.rule)
     others = _visible(rows).filter(filters.narrowed & filters.standing).exclude(pk=alert.pk)
     place = {"rank": rank, "raised_at": alert.raised_at, "pk": alert.pk}
     ranked = others.annotate(rank=_RANK)

@@ -74,14 +74,32 @@ def test_possible_findings_stand_in_a_box_of_their_own(as_user, officer, drawn):
         patient | certainty | severity
         --------+-----------+---------
         SURE    | certain   | medium
-        MAYBE   | possible  | critical
+        MAYBE   | possible  | medium
+        LITTLE  | possible  | low
     """)
 
     answer = as_user(officer).get(QUEUE)
 
     assert patients_on(answer) == ["SURE"]
+    assert patients_on(answer, name="possible") == ["MAYBE", "LITTLE"]
+    assert "1 open shown, 2 cannot be excluded." in words_of(answer)
+
+
+def test_what_is_grave_and_not_excluded_stands_above_the_queue(as_user, officer, drawn):
+    drawn("""
+        patient | certainty | severity
+        --------+-----------+---------
+        SURE    | certain   | high
+        LYMPH   | possible  | critical
+        MAYBE   | possible  | low
+    """)
+
+    answer = as_user(officer).get(QUEUE)
+
+    assert patients_on(answer, name="grave") == ["LYMPH"]
     assert patients_on(answer, name="possible") == ["MAYBE"]
-    assert "1 open shown, 1 cannot be excluded." in words_of(answer)
+    page = answer.content.decode()
+    assert page.index("LYMPH") < page.index("SURE") < page.index("MAYBE")
 
 
 STATES = """

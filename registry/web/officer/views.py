@@ -51,7 +51,7 @@ def queue(request: HttpRequest) -> HttpResponse:
             "tabs": _tabs(request, filters, counts),
             "page": page,
             "lines": _lines(page.object_list, at=at),
-            "possible": _possible_box(rows, filters, at),
+            **_possible_boxes(rows, filters, at),
             "possible_count": counts.by_tab["possible"],
             "heading": officer_queue.STATE_CHOICES[filters.state],
             "footer": _footer(filters, page, counts),
@@ -152,12 +152,21 @@ def _lines(found: Iterable[Alert], *, at: datetime) -> list[dict[str, object]]:
     ]
 
 
-def _possible_box(rows: Rows, filters: officer_queue.Filters, at: datetime) -> list[dict[str, object]]:
-    """Requests for data stand beside the queue, never in it (rules.md G-6)."""
+def _possible_boxes(rows: Rows, filters: officer_queue.Filters, at: datetime) -> dict[str, object]:
+    """Requests for data stand beside the queue, never in it (rules.md G-6); the grave ones above it.
+
+    A lymphoma that only free text names is no certainty, and is not to be met after fifty late visits.
+    """
     if filters.state != "queue":
-        return []
+        return {}
     wanted = replace(filters, state="possible")
-    return _lines(list(officer_queue.queue(rows=rows, filters=wanted)[:_BOX_SIZE]), at=at)
+    possible = list(officer_queue.queue(rows=rows, filters=wanted)[:_BOX_SIZE])
+    grave = [each for each in possible if each.severity in officer_queue.GRAVE]
+    return {
+        "grave": _lines(grave, at=at),
+        "possible": _lines([each for each in possible if each not in grave], at=at),
+        "possible_shown": len(possible),
+    }
 
 
 def _last_checked() -> str:
