@@ -440,3 +440,43 @@ def test_the_page_asks_the_same_number_of_questions_however_long_the_record_is(a
 
     assert questions(person, page_of(alert=alert)) == few
     assert few <= 30
+
+
+def test_a_silence_is_drawn_to_the_day_it_was_looked_at(as_user, officer, patient):  # CYT-8
+    write(
+        patient=patient,
+        table="""
+        day | ANC
+        ----+----
+          5 | 0.5
+         20 | 0.6
+        """,
+    )
+    judge()
+
+    page = as_user(officer).get(page_of(alert=alert_of(patient=patient))).content.decode()
+
+    # Nothing before day 5: possible from day 0 to the day of the check, day 120.
+    for words in (">15 d<", ">possibly 120 d<", ">as of 29 Jun 2024<"):
+        assert words in page
+
+
+def test_a_laboratory_trigger_marks_the_results_it_names(as_user, officer, patient):  # MAL-7, L3
+    write(
+        patient=patient,
+        table="""
+        day | BLASTS
+        ----+-------
+         60 | 0
+        100 | 6
+        """,
+    )
+    judge()
+
+    answer = as_user(officer).get(page_of(alert=alert_of(patient=patient, rule="secondary_malignancy")))
+
+    assert values_on(answer) == [
+        ["day 60, 30 Apr 2024", "0 %", "0", ""],
+        ["day 100, 9 Jun 2024", "6 %", "6", "● used as evidence"],
+    ]
+    assert "limit 5 %" in answer.content.decode()

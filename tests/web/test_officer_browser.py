@@ -1,5 +1,6 @@
 """The officer's pages in a real browser: readable wide and narrow, by everyone, without a console error."""
 
+import re
 from datetime import date
 
 import pytest
@@ -88,9 +89,6 @@ def browse(live_server, page, request):
 
 def shown_well(page, *, name, tmp_path):
     page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
-    import shutil
-
-    shutil.copy(tmp_path / f"{name}.png", f"/tmp/shot-{name}.png")
     found = Axe().run(page, options=AXE_RULES).response["violations"]
     assert [(each["id"], [node["target"] for node in each["nodes"]][:3]) for each in found] == []
     # 320 px is 400 % zoom: only regions scroll sideways, never the page.
@@ -112,6 +110,14 @@ def test_the_review_page_reads_well(browse, officer, record, rule, width, tmp_pa
 
     assert page.get_by_role("heading", name="Why flagged").is_visible()
     shown_well(page, name=f"alert-{rule}-{width}", tmp_path=tmp_path)
+
+
+def test_the_review_page_prints_on_one_page(browse, officer, record, tmp_path):
+    page = browse(user=officer, path=page_of(alert=alert_of(patient=record)), width=1280)
+
+    printed = page.pdf(format="A4", path=tmp_path / "alert.pdf")
+
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -89,6 +89,7 @@ def test_a_silence_is_told_as_one_and_says_which_count_would_settle_it():  # CYT
     settles = wording.reasons_of(told).what_would_change[0]
     # Day 34 not low leaves 33 − 5 = 28 possible days, which is not over 28; day 35 would leave 29.
     assert "after 21 Mar 2024 and up to 4 Apr 2024 (day 34)" in settles
+    assert settles.endswith("a later one no longer can.")
 
 
 @pytest.mark.parametrize(

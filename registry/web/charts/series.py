@@ -50,11 +50,12 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A span of days that is shaded, with its words: `31 d`."""
+    """A span of days that is shaded, with its words: `31 d`; paler and lower when it is only possible."""
 
     first_day: int
     last_day: int
     label: str
+    is_possible: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def draw(plot: Plot) -> SafeString:
         *_given(plot, days, scale),
         *(_symbol(point, days.place(point.day), scale.place(point.value)) for point in plot.points),
         *_run_labels(plot, days, scale),
+        *_limit_labels(plot, days, scale),
         _legend(plot),
     ]
     return format_html(
@@ -154,14 +156,21 @@ def _limits(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
     for limit in plot.limits:
         y = scale.place(limit.value)
         yield _line(days.left, y, days.right, y, "limit")
-        yield _text(days.right - 4, y - 5, f"limit {limit.label}", "limit-words", "end")
+
+
+def _limit_labels(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
+    """Above the values, so that no line runs through the words."""
+    for limit in plot.limits:
+        y = scale.place(limit.value) - 5
+        yield _text(days.right - 4, y, f"limit {limit.label}", "limit-words", "end")
 
 
 def _shades(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
     for run in plot.runs:
         first, last = _ends(run, days)
         yield format_html(
-            '<rect class="plot__run" x="{}" y="{}" width="{}" height="{}"/>',
+            '<rect class="plot__run{}" x="{}" y="{}" width="{}" height="{}"/>',
+            " plot__run--possible" if run.is_possible else "",
             first,
             scale.top,
             max(round(last - first, 1), 2),
@@ -172,7 +181,13 @@ def _shades(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
 def _run_labels(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
     for run in plot.runs:
         first, last = _ends(run, days)
-        yield _text(round((first + last) / 2, 1), scale.top + 14, run.label, "run-words", "middle")
+        yield _text(
+            round((first + last) / 2, 1),
+            scale.top + (30 if run.is_possible else 14),
+            run.label,
+            "run-words",
+            "middle",
+        )
 
 
 def _ends(run: Run, days: Days) -> tuple[float, float]:

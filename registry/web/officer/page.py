@@ -118,7 +118,9 @@ def page_of(*, alert: Alert) -> Page:
     decided = [move for move in file.moves if move.decision]
     latest = decided[-1] if decided else None
     first_on = alert.first_on or alert.last_on
-    series = series_of(file=file, analytes=analytes, used=used, near_from=first_on - _NEAR)
+    # A trigger compares with what came before it, so all of the course is shown.
+    near_from = alert.day_zero if alert.subject.startswith("trigger:") else first_on - _NEAR
+    series = series_of(file=file, analytes=analytes, used=used, near_from=near_from)
     as_of = _as_of(alert)
     return Page(
         alert=alert,
@@ -146,7 +148,7 @@ def page_of(*, alert: Alert) -> Page:
         limits=tuple(_pairs(alert.limits)),
         merged_into=next((other for other in file.others if other.pk == alert.merged_into_id), None),
         absorbed=tuple(other for other in file.others if other.merged_into_id == alert.pk),
-        next_states=moves_from(alert.state, by="person"),  # type: ignore[arg-type]
+        next_states=moves_from(alert.state, by="person"),
     )
 
 
@@ -189,7 +191,12 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
     """What the evidence says now and did not say at the decision; ids of results are counted, not listed."""
     for key in dict.fromkeys([*before, *now]):
         if before.get(key) != now.get(key):
-            yield Difference(_name(key), _value(before.get(key)), _value(now.get(key)))
+            words = _count if key == "results" else _value
+            yield Difference(_name(key), words(before.get(key)), words(now.get(key)))
+
+
+def _count(ids: Any) -> str:
+    return f"{len(ids or ())} low values"
 
 
 def _pairs(stored: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -22,6 +22,8 @@ _LIFTS = {
     "HGB": ("rbc_transfusion",),
 }
 _LEAST_POINTS = 2
+# A silence of years would press what was measured into a corner.
+_LONGEST_SILENCE_DAYS = 180
 
 
 def plot_of(*, file: AlertFile, series: Series, as_of: date) -> SafeString | None:
@@ -30,11 +32,11 @@ def plot_of(*, file: AlertFile, series: Series, as_of: date) -> SafeString | Non
     if len(rows) < _LEAST_POINTS:
         return None
     alert = file.alert
-    as_of_day = study_day(as_of, day_zero=alert.day_zero)
+    as_of_day = _day(alert, as_of)
     runs = _runs(alert, series)
     # Day 0 belongs into the picture unless the episode lies far behind it.
     days = [row.day for row in rows] + ([0] if rows[0].day <= 0 or rows[0].day < 60 else [])
-    shown_to = max([*days, *(run.last_day for run in runs)])
+    shown_to = min(max([*days, *(run.last_day for run in runs)]), max(days) + _LONGEST_SILENCE_DAYS)
     if as_of_day <= shown_to + 30:
         shown_to = max(shown_to, as_of_day)
     kind: Kind = "log" if series.analyte in _LOGARITHMIC else "linear"
@@ -112,18 +114,29 @@ def _limit_text(series: Series) -> str:
 
 
 def _runs(alert: Alert, series: Series) -> list[chart.Run]:
-    """The span of the alert, where the alert is about these counts."""
-    if series.analyte not in _LIFTS or alert.evidence.get("lineage") != series.analyte or not alert.first_on:
+    """The time the alert speaks of, where it is about these counts: proven, and what cannot be excluded."""
+    told = alert.evidence
+    if told.get("lineage") != series.analyte or not alert.first_on:
         return []
-    first = study_day(alert.first_on, day_zero=alert.day_zero)
-    last = study_day(alert.last_on, day_zero=alert.day_zero)
-    return [chart.Run(first, last, f"{last - first} d")] if last > first else []
+    first, last = _day(alert, alert.first_on), _day(alert, alert.last_on)
+    if alert.rule == "unresolved_at_day_28":
+        return [chart.Run(first, last, f"last low to day {last}")] if last > first else []
+    runs = [chart.Run(first, last, f"{last - first} d")] if last > first else []
+    if alert.certainty == "possible" and {"earliest_start_on", "latest_end_on"} <= told.keys():
+        start = _day(alert, date.fromisoformat(told["earliest_start_on"]))
+        end = _day(alert, date.fromisoformat(told["latest_end_on"]))
+        runs.append(chart.Run(start, end, f"possibly {end - start} d", is_possible=True))
+    return runs
+
+
+def _day(alert: Alert, on: date) -> int:
+    return study_day(on, day_zero=alert.day_zero)
 
 
 def _given(file: AlertFile, analyte: str) -> list[chart.Given]:
     return [
         chart.Given(
-            study_day(given.given_on, day_zero=file.alert.day_zero),
+            _day(file.alert, given.given_on),
             f"{SUPPORT_KINDS[given.kind]}, {spoken(given.given_on)}",
         )
         for given in file.supports

@@ -1,5 +1,6 @@
 """The results behind an alert as table rows: as entered, canonical, graded twice, and what they count as."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
@@ -32,6 +33,7 @@ _TRIGGER_ANALYTES: Mapping[str, tuple[str, ...]] = {
     "L2": ("ANC", "PLT", "HGB", "MCV"),
     "L3": ("BLASTS",),
 }
+_TRIGGERING = re.compile(r"(\w+) [<>]?[\d.]+ .* on (\d{4}-\d{2}-\d{2})")
 _TRIGGER_LIMITS = {
     "ALC": "lymphocytes_over_10e9_per_l",
     "BLASTS": "blasts_once_percent",
@@ -68,6 +70,10 @@ class Series:
     before: tuple[ValueRow, ...]
     limit: Decimal | None
 
+    @property
+    def is_graded(self) -> bool:
+        return any(row.grade_v5 or row.grade_v6 for row in self.rows)
+
 
 def analytes_of(*, subject: str, evidence: Mapping[str, Any]) -> tuple[str, ...]:
     """The analytes whose values an officer needs beside this alert."""
@@ -103,6 +109,7 @@ def _series(
     limit = limits.low_below(lineage) if lineage else _trigger_limit(file.alert.limits, analyte)
     counted = _counted_days(file, lineage, results, limits) if lineage else {}
     recovery = _recovery_days(file.alert.evidence, counted, limits)
+    triggering = _days_of_trigger(file.alert.evidence)
     rows: list[ValueRow] = []
     days_seen: set[date] = set()
     for result in results:
@@ -119,7 +126,7 @@ def _series(
                 grade_v6=_grade(result, "6.0"),
                 state=_state(result, counted),
                 marks=tuple(filter(None, _marks(result, file, counted, recovery, limit))),
-                is_used=result.pk in used,
+                is_used=result.pk in used or (analyte, result.collected_on) in triggering,
                 is_superseded=result.superseded_at is not None,
             )
         )
@@ -157,6 +164,12 @@ def _trigger_limit(stored: Mapping[str, Any], analyte: str) -> Decimal | None:
     name = _TRIGGER_LIMITS.get(analyte, "")
     text = stored.get("triggers", {}).get(name)
     return None if text is None else Decimal(str(text))
+
+
+def _days_of_trigger(evidence: Mapping[str, Any]) -> frozenset[tuple[str, date]]:
+    """The results that a laboratory trigger names, by analyte and day: `ALC 4.6 ×10⁹/L on 2024-09-12`."""
+    found = (_TRIGGERING.fullmatch(str(words)) for words in evidence.get("matched", ()))
+    return frozenset((hit[1], date.fromisoformat(hit[2])) for hit in found if hit)
 
 
 def _counted_days(

@@ -95,8 +95,8 @@ def what_would_change(told: Told) -> tuple[str, ...]:
     if settled_by > last:
         changes.insert(
             0,
-            f"A count at or above {low_limit(told)} after {spoken(last)} and up to {told.when(settled_by)}, "
-            "not lifted by a support, settles it.",
+            f"A count at or above {low_limit(told)} dated after {spoken(last)} and up to "
+            f"{told.when(settled_by)}, not lifted by a support, settles it; a later one no longer can.",
         )
     else:
         changes.insert(

@@ -47,7 +47,12 @@ def why(told: Told) -> tuple[Part, ...]:
         return sentence(
             f"Laboratory trigger {trigger}, ",
             Part(_TRIGGERS.get(trigger, "laboratory results"), anchor="values"),
-            f": {'; '.join(matched_words(told.evidence))}. {_standing(told)}",
+            f": {'; '.join(matched_words(told.evidence))}."
+            + (
+                " The record cannot exclude a malignancy, nor does it prove one."
+                if _is_possible(told)
+                else ""
+            ),
         )
     where = source(told)
     return sentence(
@@ -64,7 +69,7 @@ def what_would_change(told: Told) -> tuple[str, ...]:
         "A correction of the source that negates these words, names another person, or dates them before "
         "day 0 without a recurrence withdraws this alert.",
     ]
-    if told.certainty == "possible":
+    if _is_possible(told):
         changes.append(
             "A code, or the category malignancy, on the event makes it certain, unless its words doubt it."
         )
@@ -142,10 +147,10 @@ def _partial(partial: PartialDate) -> str:
     return f"{partial.earliest:%b %Y}" if len(partial.text) == len("2026-03") else partial.text
 
 
+def _is_possible(told: Told) -> bool:
+    return told.certainty == "possible"
+
+
 def _standing(told: Told) -> str:
     lists = f"Found by {told.text('list_version')}."
-    return (
-        lists
-        if told.certainty == "certain"
-        else f"The record cannot exclude it, nor does it prove it. {lists}"
-    )
+    return lists if not _is_possible(told) else f"The record cannot exclude it, nor does it prove it. {lists}"
