@@ -107,7 +107,7 @@ def _load(
     frame = plan_frame(
         record=record, study_key=study_key, with_schedule=with_schedule, ledger=ledger, writes=writes
     )
-    people = plan_people(record=record, frame=frame, today=today, ledger=ledger, writes=writes)
+    people = plan_people(record=record, frame=frame, day_at=today, ledger=ledger, writes=writes)
     plan_courses(people)
     plan_visits(people, entered=entered)
     labs = plan_labs(people, entered=entered)

@@ -124,14 +124,14 @@ class People:
         return [person.patient.pk for person in self.by_id.values() if person.patient.pk]
 
 
-def plan_people(*, record: Record, frame: Frame, today: Today, ledger: Ledger, writes: Writes) -> People:
+def plan_people(*, record: Record, frame: Frame, day_at: Today, ledger: Ledger, writes: Writes) -> People:
     """Find everyone the record names and merge patients."""
     people = People(frame=frame, record=record, ledger=ledger, writes=writes)
     todays: dict[str, date] = {}
 
     def today_at(time_zone: str) -> date:
         if time_zone not in todays:
-            todays[time_zone] = today(time_zone=time_zone)
+            todays[time_zone] = day_at(time_zone=time_zone)
         return todays[time_zone]
 
     stored = _load(people, today_at)
