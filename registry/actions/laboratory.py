@@ -14,7 +14,7 @@ from registry.actions.refused import refuse_if
 from registry.clinical.record_checks import check_lab
 from registry.clinical.refusals import Problem
 from registry.clinical.units import read_result, read_value
-from registry.models import LabResult, Patient, User, Visit
+from registry.models import LabNotDone, LabResult, Patient, User, Visit
 
 
 class AlreadySuperseded(RuntimeError):
@@ -77,6 +77,9 @@ def record_results(
             if _identity(row) not in there:
                 new.setdefault(_identity(row), row)
         LabResult.objects.bulk_create(new.values())
+        if visit is not None:
+            brought = {entry.analyte for entry in entries}
+            LabNotDone.objects.filter(visit=visit, analyte__in=brought).delete()
         nudge(patient_id=patient.pk)
     return list(new.values())
 

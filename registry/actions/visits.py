@@ -20,11 +20,12 @@ from registry.actions.laboratory import (
     retract_lab_result,
 )
 from registry.actions.refused import refuse_if
-from registry.clinical.record_checks import check_support, check_visit
+from registry.clinical.code_lists import TEXT_LIMITS
+from registry.clinical.record_checks import check_support, check_text, check_visit
 from registry.clinical.refusals import Problem
 from registry.clinical.study_days import course_of
 from registry.clinical.visit_windows import UNSCHEDULED
-from registry.models import Course, LabResult, Patient, SupportiveTreatment, User, Visit
+from registry.models import Course, LabNotDone, LabResult, Patient, SupportiveTreatment, User, Visit
 
 FIELDS = ("status", "visited_on", "missed_reason", "new_malignancy", "new_malignancy_text")
 
@@ -51,6 +52,14 @@ class SupportEntry:
 
     given_on: date
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotDoneEntry:
+    """A measurement that the visit should have brought and did not, and why."""
+
+    analyte: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,13 @@ def support_problems(*, patient: Patient, entry: SupportEntry, today: date) -> l
     )
 
 
+def not_done_problems(*, entry: NotDoneEntry) -> list[Problem]:
+    """What is wrong with the reason of a missing measurement."""
+    if not entry.reason.strip():
+        return [Problem("not_done", "", "A measurement not done has no reason.", "Say why it was not done.")]
+    return check_text(field="not_done", value=entry.reason, maximum=TEXT_LIMITS["missed_reason"])
+
+
 def record_visit(
     *,
     patient: Patient,
@@ -129,6 +145,7 @@ def record_visit(
     entry: VisitEntry,
     results: Sequence[ResultEntry] = (),
     supports: Sequence[SupportEntry] = (),
+    not_done: Sequence[NotDoneEntry] = (),
     submission: UUID,
     by: User | None,
     at: datetime,
@@ -149,6 +166,7 @@ def record_visit(
         supports=supports,
         today=today,
     )
+    refuse_if(problem for missing in not_done for problem in not_done_problems(entry=missing))
     with transaction.atomic():
         lock_patient(patient)
         sent = Visit.objects.filter(submission=submission, patient=patient).first()
@@ -169,6 +187,7 @@ def record_visit(
             origin="form",
             **_columns(entry),
         )
+        _set_not_done(visit, not_done, by=by, at=at)
         record_results(patient=patient, visit=visit, entries=results, by=by, at=at, today=today)
         _record_supports(patient=patient, entries=supports, by=by, at=at)
         nudge(patient_id=patient.pk)
@@ -184,6 +203,7 @@ def change_visit(
     changed_results: Sequence[ResultChange] = (),
     supports: Sequence[SupportEntry] = (),
     removed_supports: Sequence[int] = (),
+    not_done: Sequence[NotDoneEntry] = (),
     reason: str,
     by: User | None,
     at: datetime,
@@ -191,6 +211,7 @@ def change_visit(
 ) -> Visit:
     """Change a recorded visit: fields in place, audited with `reason`; results by superseding them.
 
+    `not_done` is what is missing from now on; what it leaves out is missing no longer.
     `version` is what the person had before them. Raises NotAllowed, RecordRefused, ChangedMeanwhile,
     AlreadySuperseded.
     """
@@ -198,6 +219,7 @@ def change_visit(
     require(by, "enter_record", patient=patient)
     if not reason.strip():
         refuse_if([Problem("reason", "", "The change has no reason.", "Say why the record was wrong.")])
+    refuse_if(problem for missing in not_done for problem in not_done_problems(entry=missing))
     corrections = [change.entry for change in changed_results if change.entry is not None]
     _refuse_impossible(
         patient=patient,
@@ -225,6 +247,7 @@ def change_visit(
                 correct_lab_result(
                     result=change.result, entry=change.entry, reason=reason, by=by, at=at, today=today
                 )
+        _set_not_done(current, not_done, by=by, at=at)
         record_results(patient=patient, visit=current, entries=results, by=by, at=at, today=today)
         SupportiveTreatment.objects.filter(patient=patient, pk__in=removed_supports).delete()
         _record_supports(patient=patient, entries=supports, by=by, at=at)
@@ -264,6 +287,28 @@ def _refuse_impossible(
 
 def _columns(entry: VisitEntry) -> dict[str, object]:
     return {field: getattr(entry, field) for field in FIELDS}
+
+
+def _set_not_done(visit: Visit, entries: Sequence[NotDoneEntry], *, by: User | None, at: datetime) -> None:
+    """Leave exactly these measurements marked as not done."""
+    wanted = {entry.analyte: entry.reason.strip() for entry in entries}
+    there = {row.analyte: row for row in LabNotDone.objects.filter(visit=visit)}
+    LabNotDone.objects.filter(visit=visit).exclude(analyte__in=wanted).delete()
+    for analyte, reason in wanted.items():
+        row = there.get(analyte)
+        if row is None:
+            LabNotDone.objects.create(
+                patient=visit.patient,
+                visit=visit,
+                analyte=analyte,
+                reason=reason,
+                entered_by=by,
+                entered_at=at,
+                origin="form",
+            )
+        elif row.reason != reason:
+            row.reason = reason
+            row.save(update_fields=["reason"])
 
 
 def _record_supports(

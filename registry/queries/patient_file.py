@@ -45,6 +45,7 @@ _TABLES = {
     "registry_infusion": "Infusion",
     "registry_visit": "Visit",
     "registry_labresult": "Laboratory result",
+    "registry_labnotdone": "Measurement not done",
     "registry_supportivetreatment": "Supportive treatment",
     "registry_score": "Score",
     "registry_adverseevent": "Adverse event",
@@ -153,7 +154,10 @@ def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -
     day_zeros = tuple(sorted(course.day_zero for course in courses))
     awaited = awaited_visits(patient=patient, history=history, today=today)
     visits = list(
-        Visit.objects.filter(patient=patient).select_related("entered_by").order_by("visited_on", "pk")
+        Visit.objects.filter(patient=patient)
+        .select_related("entered_by")
+        .prefetch_related("not_done")
+        .order_by("visited_on", "pk")
     )
     return PatientFile(
         patient=patient,

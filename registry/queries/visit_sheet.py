@@ -11,6 +11,7 @@ from registry.models import (
     Alert,
     AuditEvent,
     Course,
+    LabNotDone,
     LabResult,
     Patient,
     SupportiveTreatment,
@@ -42,6 +43,7 @@ class VisitSheet:
     units: dict[str, str]
     results: tuple[LabResult, ...]
     supports: tuple[SupportiveTreatment, ...]
+    not_done: tuple[LabNotDone, ...]
 
 
 def course_for(*, patient: Patient, day_zero: date | None, today: date) -> Course | None:
@@ -67,6 +69,7 @@ def visit_sheet(
     own = visit.visited_on if visit is not None else None
     results: tuple[LabResult, ...] = ()
     supports: tuple[SupportiveTreatment, ...] = ()
+    not_done: tuple[LabNotDone, ...] = ()
     if visit is not None:
         same_day = Q(collected_on=own, visit__isnull=True) if own else Q(pk__in=())
         results = tuple(
@@ -74,6 +77,7 @@ def visit_sheet(
             .select_related("entered_by")
             .order_by("-visit_id", "pk")
         )
+        not_done = tuple(LabNotDone.objects.filter(visit=visit).order_by("pk"))
         since = course.day_zero if own is None else own - timedelta(days=45)
         supports = tuple(
             SupportiveTreatment.objects.filter(
@@ -88,6 +92,7 @@ def visit_sheet(
         units=_units_of_site(patient.site_id),
         results=results,
         supports=supports,
+        not_done=not_done,
     )
 
 
@@ -119,6 +124,7 @@ class AfterSaving:
     """
 
     results: tuple[LabResult, ...]
+    not_done: tuple[LabNotDone, ...]
     supports: tuple[SupportiveTreatment, ...]
     awaited: AwaitedVisit | None
     alerts: tuple[Alert, ...]
@@ -136,6 +142,7 @@ def after_saving(*, visit: Visit, today: date) -> AfterSaving:
         results=tuple(
             LabResult.objects.filter(visit=visit, superseded_at__isnull=True).order_by("collected_on", "pk")
         ),
+        not_done=tuple(LabNotDone.objects.filter(visit=visit).order_by("pk")),
         supports=tuple(
             SupportiveTreatment.objects.filter(
                 patient=patient, entered_at=visit.entered_at, entered_by=visit.entered_by

@@ -16,8 +16,6 @@ from registry.clinical.analytes import ANALYTES
 from registry.clinical.study_days import add_months
 from registry.clinical.study_days import study_day as day_number
 from registry.clinical.units import Comparator
-from registry.models import LabResult
-from registry.models.alert import SEVERITIES, STATES
 
 register = template.Library()
 
@@ -91,13 +89,13 @@ def canonical(value: Decimal, analyte: str) -> str:
 @register.simple_tag
 def severity(value: str) -> SafeString:
     """A severity as word, shape and colour."""
-    return format_html('<span class="severity severity--{}">{}</span>', value, SEVERITIES.get(value, value))
+    return format_html('<span class="severity severity--{}">{}</span>', value, value.capitalize())
 
 
 @register.simple_tag
 def alert_state(value: str) -> SafeString:
     """The state of an alert as a word with its colour."""
-    return format_html('<span class="state state--{}">{}</span>', value, STATES.get(value, value))
+    return format_html('<span class="state state--{}">{}</span>', value, value.replace("_", " ").capitalize())
 
 
 def _whole(value: date | str | None) -> date | None:
@@ -132,7 +130,7 @@ def grade_words(
 
 
 @register.filter
-def grades(result: LabResult) -> str:
+def grades(result: Any) -> str:
     """The grades of a recorded result in words."""
     return grade_words(
         analyte=result.analyte,
@@ -144,7 +142,7 @@ def grades(result: LabResult) -> str:
 
 
 @register.filter
-def in_canonical_unit(result: LabResult) -> str:
+def in_canonical_unit(result: Any) -> str:
     """`0.4 ×10⁹/L` for a result that was reported in another unit; empty when it is canonical as entered."""
     measured = ANALYTES[result.analyte]
     if measured.units[result.entered_unit] == 1:
@@ -223,6 +221,8 @@ def dates_in_words(text: str) -> str:
 @register.filter
 def row_words(row: Mapping[str, Any]) -> str:
     """Return a row of the record in a line: what was recorded, or what a change is about."""
+    if "analyte" in row and "entered_value" not in row:
+        return f"{row['analyte']}: {row.get('reason', '')}"
     if "analyte" in row:
         value = f"{row['analyte']} {row['entered_value']} {units.unit_label(row['entered_unit'])}"
         return f"{value}, collected {on(row['collected_on'])}"

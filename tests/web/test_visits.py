@@ -121,6 +121,8 @@ IMPOSSIBLE = [
     ({"new_malignancy": "yes"}, "is answered with yes and not described"),
     ({"lab-ANC-value": "1500"}, "ANC 1500 ×10⁹/L is not possible. Did the laboratory report cells/µL?"),
     ({"lab-ANC-value": "1,200"}, "1,200 has three digits after the comma."),
+    ({"lab-ANC-value": "1", "lab-ANC-not_done": "lost"}, "There is a value as well."),
+    ({"lab-ANC-not_done": "x" * 501}, "The text has 501 characters."),
     ({"lab-ANC-value": "low"}, "low is not a number."),
     ({"lab-ANC-value": "-1"}, "-1 is negative."),
     ({"lab-ANC-value": "1", "lab-ANC-unit": "mg/dL"}, "is not one of the available choices"),
@@ -168,6 +170,21 @@ def test_a_text_of_ten_megabytes_is_refused_and_comes_back(person, scene):
     assert "The text has 10000000 characters. Write at most 4000." in answer.content.decode()
     assert text in answer.content.decode()
     assert not stored(scene.patient).exists()
+
+
+def test_what_was_not_measured_is_kept_with_its_reason_until_a_value_comes(person, scene):
+    person.post(
+        address(scene.patient), visit_data(**{"lab-IGG-not_done": "sample lost", "lab-IGG-unit": "g/L"})
+    )
+    visit = stored(scene.patient).get()
+    assert [(row.analyte, row.reason) for row in visit.not_done.all()] == [("IGG", "sample lost")]
+    page = person.get(address(scene.patient)).content.decode()
+    assert 'value="sample lost"' in page
+
+    person.post(address(scene.patient), change_data(visit, **{"lab-IGG-value": "6.1", "lab-IGG-unit": "g/L"}))
+
+    assert not visit.not_done.exists()
+    assert results_of(scene.patient)["IGG"][0] == "6.1"
 
 
 def test_a_visit_after_death_is_refused(person, scene):

@@ -43,10 +43,15 @@ def conflict_between(*, form: VisitSheetForm, sheet: VisitSheet) -> Conflict:
         ("What was found", entry.new_malignancy_text, there.new_malignancy_text),
     ]
     recorded = {result.analyte: result for result in reversed(sheet.results)}
+    missing = {each.analyte: each.reason for each in sheet.not_done}
     for row in form.rows:
         result = recorded.get(row.analyte.key)
         typed = f"{row.entry.value} {unit_label(row.entry.unit)}" if row.entry else ""
         theirs = f"{result.entered_value} {unit_label(result.entered_unit)}" if result else ""
+        if row.missing:
+            typed = f"not done: {row.missing.reason}"
+        if not result and row.analyte.key in missing:
+            theirs = f"not done: {missing[row.analyte.key]}"
         pairs.append((row.analyte.name, typed, theirs))
     who, at = latest_change(visit=there)
     return Conflict(who, at, tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2]))

@@ -12,9 +12,11 @@ from django.http import QueryDict
 
 from registry.actions.laboratory import ResultEntry, problems_of
 from registry.actions.visits import (
+    NotDoneEntry,
     ResultChange,
     SupportEntry,
     VisitEntry,
+    not_done_problems,
     support_problems,
     visit_problems,
 )
@@ -126,6 +128,7 @@ class ResultForm(RecordForm):
     lower_limit = text("Lower limit of normal", widget=TextInput("input--short", inputmode="decimal"))
     upper_limit = text("Upper limit of normal", widget=TextInput("input--short", inputmode="decimal"))
     collected_on = DayField(label="Collected on, when not on the day of the visit")
+    not_done = text("If not done: why", widget=TextInput("input--reason"))
     sure = forms.CharField(required=False)
     result = forms.IntegerField(required=False, widget=forms.HiddenInput())
 
@@ -146,10 +149,11 @@ class ResultForm(RecordForm):
         self.question = ""
         self.grade = ""
         self.entry: ResultEntry | None = None
+        self.missing: NotDoneEntry | None = None
         field = self.fields["unit"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - for the type checker
         field.choices = [(unit, unit_label(unit)) for unit in analyte.units]
-        for name in ("value", "unit", "lower_limit", "upper_limit", "collected_on"):
+        for name in ("value", "unit", "lower_limit", "upper_limit", "collected_on", "not_done"):
             self.fields[name].widget.attrs["aria-label"] = f"{analyte.name}: {self.fields[name].label}"
 
     def judge(self, *, visited_on: date | None, is_date_wrong: bool) -> None:
@@ -157,9 +161,14 @@ class ResultForm(RecordForm):
 
         While the date of the visit is itself wrong, only the value is judged: one error, not twelve.
         """
-        if not self.is_valid() or not self.is_filled:
+        if not self.is_valid():
             return
         found = self.cleaned_data
+        if found["not_done"]:
+            self._judge_not_done(found["not_done"])
+            return
+        if not self.is_filled:
+            return
         collected_on = found["collected_on"] or (self.about.today if is_date_wrong else visited_on)
         if collected_on is None:
             self.add_error("collected_on", "Give the day of collection, or the date of the visit above.")
@@ -176,6 +185,15 @@ class ResultForm(RecordForm):
         if not self.errors:
             self.entry = entry
             self._grade_and_ask()
+
+    def _judge_not_done(self, reason: str) -> None:
+        if self.is_filled:
+            self.add_error("not_done", "There is a value as well. Leave one of the two empty.")
+            return
+        entry = NotDoneEntry(analyte=self.analyte.key, reason=reason)
+        self.add_problems(not_done_problems(entry=entry))
+        if not self.errors:
+            self.missing = entry
 
     def _grade_and_ask(self) -> None:
         found = self.cleaned_data
@@ -211,7 +229,7 @@ class ResultForm(RecordForm):
     @property
     def is_touched(self) -> bool:
         """Whether the row holds something to see."""
-        return bool(self.errors) or bool(self["value"].value())
+        return bool(self.errors or self["value"].value() or self["not_done"].value())
 
 
 class SupportForm(RecordForm):
@@ -315,6 +333,9 @@ class VisitSheetForm:
             if (recorded := self._recorded(row)) is not None
         ]
 
+    def not_done(self) -> list[NotDoneEntry]:
+        return [row.missing for row in self.rows if row.missing is not None]
+
     def new_supports(self) -> list[SupportEntry]:
         return [support.entry for support in self.supports if support.entry is not None]
 
@@ -366,9 +387,10 @@ def _visit_initial(sheet: VisitSheet) -> dict[str, Any]:
 
 def _result_initial(sheet: VisitSheet, key: str, result: LabResult | None) -> dict[str, Any]:
     if result is None:
+        missing = next((row.reason for row in sheet.not_done if row.analyte == key), "")
         previous = sheet.previous.get(key)
         usual = sheet.units.get(key) or (previous.entered_unit if previous else "")
-        return {"unit": usual or ANALYTES[key].canonical_unit}
+        return {"unit": usual or ANALYTES[key].canonical_unit, "not_done": missing}
     on_day = sheet.visit is not None and result.collected_on == sheet.visit.visited_on
     return {
         "value": result.entered_value,

@@ -124,6 +124,7 @@ def _save(request: HttpRequest, place: Place, form: VisitSheetForm) -> Visit:
         "entry": form.visit.entry(),
         "results": form.new_results(),
         "supports": form.new_supports(),
+        "not_done": form.not_done(),
         "by": get_user(request),
         "at": now(),
         "today": place.today,
@@ -149,7 +150,7 @@ def _save(request: HttpRequest, place: Place, form: VisitSheetForm) -> Visit:
 
 def _recorded_meanwhile(request: HttpRequest, place: Place, theirs: Visit) -> HttpResponse:
     """A form for a new visit, sent when it was recorded: the same twice is once, else both are shown."""
-    fresh = replace(place.sheet, visit=None, results=(), supports=())
+    fresh = replace(place.sheet, visit=None, results=(), supports=(), not_done=())
     form = VisitSheetForm(about=place.about, sheet=fresh, data=request.POST)
     is_same = form.is_valid() and not conflict_between(form=form, sheet=place.sheet).differences
     if is_same and str(theirs.submission) == request.POST.get("submission"):
