@@ -10,14 +10,14 @@ from typing import Any, BinaryIO
 
 from registry.access.scope import EVERYTHING, Rows
 from registry.actions import exports
-from registry.exchange.csv_out import csv_lines
+from registry.exchange.csv_out import csv_blocks
 from registry.exchange.manifest import Written, manifest, manifest_text
-from registry.exchange.ndjson_out import ndjson_lines
+from registry.exchange.ndjson_out import ndjson_blocks
 from registry.models import Study, User
 from registry.queries.dataset_frame import Column, Dataset, TodayAt, snapshot
 
-Lines = Callable[[Sequence[Column], Iterable[Sequence[Any]]], Iterator[bytes]]
-FORMATS: Mapping[str, Lines] = {"csv": csv_lines, "ndjson": ndjson_lines}
+Blocks = Callable[[Sequence[Column], Iterable[Sequence[Any]]], Iterator[bytes]]
+FORMATS: Mapping[str, Blocks] = {"csv": csv_blocks, "ndjson": ndjson_blocks}
 PROFILES = ("internal",)
 
 
@@ -110,8 +110,8 @@ def _write(rows: Iterator[list[Any]], *, dataset: Dataset, format: str, file: Bi
                 rows_of[row[at_study]] += 1
             yield row
 
-    for line in FORMATS[format](dataset.columns, counted()):
-        digest.update(line)
-        size += len(line)
-        file.write(line)
+    for block in FORMATS[format](dataset.columns, counted()):
+        digest.update(block)
+        size += len(block)
+        file.write(block)
     return Written(rows=row_count, bytes=size, sha256=digest.hexdigest(), rows_of=rows_of)

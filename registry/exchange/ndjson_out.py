@@ -3,14 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from registry.exchange.values import as_json, compact
+from registry.exchange.values import compact, json_writer
 from registry.queries.dataset_frame import Column
 
 
-def ndjson_lines(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+def ndjson_blocks(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
     """Yield one line for each row."""
+    named = [(column.name, json_writer(column.kind)) for column in columns]
     for row in rows:
-        told = {
-            column.name: as_json(value, kind=column.kind) for column, value in zip(columns, row, strict=True)
-        }
+        told = {name: write(value) for (name, write), value in zip(named, row, strict=True)}
         yield f"{compact(told)}\n".encode()
