@@ -102,6 +102,14 @@ def test_what_is_grave_and_not_excluded_stands_above_the_queue(as_user, officer,
     assert page.index("LYMPH") < page.index("SURE") < page.index("MAYBE")
 
 
+@pytest.mark.parametrize("severity", ["critical", "low"])
+def test_more_than_ten_that_cannot_be_excluded_are_reached_by_a_link(as_user, officer, site, severity):
+    for _ in range(11):
+        make_alert(patient=make_patient(site=site), certainty="possible", severity=severity)
+
+    assert "All 11 that cannot be excluded" in words_of(as_user(officer).get(QUEUE))
+
+
 STATES = """
     patient | state        | certainty
     --------+--------------+----------
