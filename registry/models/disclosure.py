@@ -141,9 +141,13 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     WaitingEvaluation: _nothing(MACHINERY, "id patient since attempts not_before"),
     DueRun: _nothing(MACHINERY, "id job due_at state attempts error finished_at"),
     Heartbeat: _nothing(MACHINERY, "name at"),
-    AuditEvent: _nothing(
-        "holds every field of every row, in the internal profile only",
-        "id at actor_id reason origin op tbl pk_text patient_id old new",
+    AuditEvent: _says(
+        # When and by which way a row was entered, of tables that do not keep it themselves.
+        "at origin",
+        **dict.fromkeys(
+            ("id", "actor_id", "reason", "op", "tbl", "pk_text", "patient_id", "old", "new"),
+            "holds every field of every row, in the internal profile only",
+        ),
     ),
     ApiKey: _nothing(
         UNSIGHTED,

@@ -79,7 +79,7 @@ class Column:
     kind: Kind
     meaning: str
     read: Read
-    of: tuple[str, ...] = ()
+    of: tuple[str, ...]
     unit: str = ""
     unit_in: str = ""
     codes: Mapping[str, Any] | None = None
@@ -253,15 +253,22 @@ def made_columns() -> tuple[Column, ...]:
             "text",
             "Way of entry: form, import, api, system",
             lambda r, known: _made(r, known).origin,
+            ("AuditEvent.origin",),
         ),
         Column(
             "entered_by",
             "text",
             "User name of who entered the row",
             lambda r, known: _made(r, known).by,
-            ("User.username",),
+            ("AuditEvent.actor_id",),
         ),
-        Column("entered_at", "instant", "When the row was entered", lambda r, known: _made(r, known).at),
+        Column(
+            "entered_at",
+            "instant",
+            "When the row was entered",
+            lambda r, known: _made(r, known).at,
+            ("AuditEvent.at",),
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """What a sponsor's program reads: every resource, under pseudonyms, of its own study only."""
 
 import json
+import threading
 from datetime import date
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from registry.access.scope import Rows, acting
+from registry.actions.pseudonyms import pseudonyms_of
 from registry.models import AdverseEventFollowUp, Alert, AuditEvent, LabResult, Patient, Pseudonym
 from registry.queries.sponsor_data import RESOURCES
 from tests import factories
@@ -112,7 +114,36 @@ def test_neither_the_patients_code_nor_its_address_is_shown(ask, record):
         assert str(record.public_id) not in content
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_requests_at_once_make_one_pseudonym():
+    patient = factories.make_patient()
+    everything = Rows(everything=True)
+    found = []
+
+    def take():
+        with acting(rows=everything):
+            found.append(pseudonyms_of(patient_ids=[patient.pk], sponsor=patient.study.sponsor))
+        connection.close()
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(found) == 4
+    assert len({names[patient.pk] for names in found}) == 1
+
+
 # --- what is kept back ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_column_is_made_of_fields_that_a_sponsor_may_see(name):
+    columns = RESOURCES[name].columns
+
+    assert all(column.of for column in columns)
+    assert [column.name for column in columns if not column.is_for_sponsors] == []
 
 
 @pytest.fixture
