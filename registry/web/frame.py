@@ -22,7 +22,7 @@ _PLACES: tuple[tuple[str, str, tuple[Verb, ...]], ...] = (
     ("/dashboard/", "Dashboard", ("review_alerts", "manage_schedules")),
     ("/status/", "Status", ("see_status",)),
 )
-_HOME_WORDS = {"coordinator": "Today", "investigator": "Today"}
+_HOME_WORDS = {"coordinator": "Today", "investigator": "Today", "sponsor": "Taking data out"}
 
 
 @dataclass(frozen=True, slots=True)
