@@ -81,7 +81,9 @@ def planned_windows(
     in_force = in_force[max(len(held) - 1, 0) :]
     planned: dict[str, VisitWindow] = {}
     for position, schedule in enumerate(in_force):
-        windows = {w.code: w for w in _windows_of(schedule, day_zero=day_zero, until=until)}
+        # Further than asked for: a repetition that a later version brings forward stood after `until`.
+        further = add_months(until, 24)
+        windows = {w.code: w for w in _windows_of(schedule, day_zero=day_zero, until=further)}
         if position == 0:
             planned = windows
             continue
@@ -92,7 +94,9 @@ def planned_windows(
             code: w for code, w in windows.items() if code in planned or w.opens_on > schedule.effective_from
         }
         planned = {**moved, **kept}
-    return tuple(sorted(planned.values(), key=lambda window: (window.target_on, window.code)))
+    rows = {visit.code for schedule in in_force for visit in schedule.visits}
+    asked_for = [window for window in planned.values() if window.code in rows or window.opens_on <= until]
+    return tuple(sorted(asked_for, key=lambda window: (window.target_on, window.code)))
 
 
 def window_label(*, window: VisitWindow, visited_on: date) -> Literal["early", "late", ""]:

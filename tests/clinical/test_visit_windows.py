@@ -256,6 +256,16 @@ def test_a_repetition_is_planned_while_it_opens_by_the_last_day_asked_for(until:
     assert list(planned(lifelong, day_zero="2024-02-29", until=day(until))) == codes
 
 
+def test_a_repetition_brought_forward_is_planned_before_it_would_have_opened():
+    later = schedule("Y3 | 36 mo* | 60/60")
+    sooner = schedule("Y3 | 30 mo* | 60/60", version=2, effective_from="2024-06-01")
+    on = day("2024-09-15")  # Y5 would have opened on 2024-11-02; now it has closed on 2024-08-30
+
+    found = planned(later, sooner, day_zero="2020-01-01", as_of=on, until=on)
+
+    assert versions_of(found) == {"Y3": 1, "Y4": 1, "Y5": 2}
+
+
 def test_a_repetition_of_a_visit_in_days_falls_on_the_anniversary():  # G-4
     yearly = schedule("CALL | 30 d* | 5/5")
 
