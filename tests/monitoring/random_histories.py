@@ -168,7 +168,7 @@ def changed_version(random: Random, first: ScheduleVersion, number: int, since: 
                 repeats_yearly=row.repeats_yearly,
             )
         rows.append(row)
-    if random.random() < 0.5:
+    if random.random() < 0.5 and all(row.code != "EX" for row in rows):
         at = random.randrange(len(rows) + 1) if rows else 0
         rows.insert(at, ScheduledVisit("EX", random.choice([5, 45, 100, 400]), "day", 3, 3))
     return ScheduleVersion(version=number, effective_from=since, visits=tuple(rows))
