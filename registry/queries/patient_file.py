@@ -28,6 +28,7 @@ from registry.queries.evidence import packed_histories
 from registry.queries.site_worklist import AwaitedVisit, awaited_visits
 
 HISTORY_SIZE = 50
+_SHOWN_AT_ONCE = 10
 _LAB_COLUMNS = 10
 _AHEAD = timedelta(days=400)
 # What happens to an alert is told on the alert's own page.
@@ -71,19 +72,20 @@ class VisitLine:
 
 @dataclass(frozen=True, slots=True)
 class YearOfVisits:
-    """The visits of one year of a course; `is_far` when nothing of it concerns anyone yet."""
+    """The visits of one year of a course. `concern`: now, past (all recorded) or later (nothing due)."""
 
     number: int
     lines: tuple[VisitLine, ...]
-    is_far: bool
+    concern: str
 
 
 @dataclass(frozen=True, slots=True)
 class CourseOfVisits:
-    """A course with its visits by year."""
+    """A course with its visits by year, and in one list those of the years that concern nobody yet."""
 
     course: Course
     years: tuple[YearOfVisits, ...]
+    later: tuple[VisitLine, ...]
     is_current: bool
 
 
@@ -141,6 +143,14 @@ class PatientFile:
     events: tuple[tuple[AdverseEvent, date | None], ...]
     alerts: tuple[Alert, ...]
     history: tuple[HistoryLine, ...]
+
+    @property
+    def latest_history(self) -> tuple[HistoryLine, ...]:
+        return self.history[:_SHOWN_AT_ONCE]
+
+    @property
+    def earlier_history(self) -> tuple[HistoryLine, ...]:
+        return self.history[_SHOWN_AT_ONCE:]
 
 
 def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -> PatientFile:
@@ -303,21 +313,27 @@ def _courses(
         for line in lines:
             # A visit aimed at twelve months belongs to the first year, not to the second.
             years[max(-(-(_sort_day(line) - course.day_zero).days // 366), 1)].append(line)
+        grouped = [
+            YearOfVisits(number, tuple(years[number]), _concern(years[number], awaited))
+            for number in sorted(years)
+        ]
         shown.append(
             CourseOfVisits(
                 course=course,
-                years=tuple(
-                    YearOfVisits(
-                        number=number,
-                        lines=tuple(years[number]),
-                        is_far=all(line.state in ("planned", "not_owed") for line in years[number]),
-                    )
-                    for number in sorted(years)
-                ),
+                years=tuple(year for year in grouped if year.concern != "later"),
+                later=tuple(line for year in grouped if year.concern == "later" for line in year.lines),
                 is_current=course is courses[0],
             )
         )
     return tuple(shown)
+
+
+def _concern(lines: Sequence[VisitLine], awaited: Sequence[AwaitedVisit]) -> str:
+    following = next((line for line in awaited if not line.is_overdue), None)
+    states = {line.state for line in lines}
+    if states & {"overdue", "open"} or any(line.awaited and line.awaited is following for line in lines):
+        return "now"
+    return "past" if states & {"completed", "missed"} else "later"
 
 
 def _visit_lines(

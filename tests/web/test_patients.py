@@ -180,6 +180,26 @@ def test_the_history_says_who_changed_what_and_why(as_user, coordinator, scene):
     assert "0.3" in history
 
 
+def test_the_history_tells_a_change_by_its_reason_and_an_addition_by_its_words(as_user, coordinator, scene):
+    scene.patient.sex = "M"
+    scene.patient.save(update_fields=["sex"])
+
+    page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/"))
+    history = page[page.index('id="history"') :]
+
+    assert "F → M" in history
+    assert "ANC 0.4 ×10⁹/L, collected 15 Mar 2024" in history
+    assert "G-CSF, short-acting, 16 Mar 2024" in history
+    assert "D28, completed, 29 Mar 2024" in history
+
+
+def test_years_without_a_duty_are_folded_and_the_rest_is_open(as_user, coordinator, scene):
+    page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/"))
+
+    assert '<h4 class="year__title">Year 1</h4>' in page
+    assert "Later: 1 visit, nothing due yet" in page
+
+
 def test_a_patient_of_another_site_does_not_exist(as_user, other_site, scene):
     person = as_user(other_site)
 

@@ -44,7 +44,7 @@ class EventForm(RecordForm):
     aware_on = PartsField(
         label="The site became aware on", help_text="The whole date: reporting counts from it."
     )
-    grade = select("Grade", code_lists.GRADES, empty="Not graded")
+    grade = select("Grade", code_lists.GRADES, hint="How intense it was.", empty="Not graded")
     grade_scale = select(
         "Scale of the grade", code_lists.GRADE_SCALES, hint="CRS and ICANS by ASTCT.", empty="None"
     )
@@ -61,7 +61,12 @@ class EventForm(RecordForm):
         choices=list(code_lists.SERIOUSNESS.items()),
         widget=Ticks(),
     )
-    relatedness = select("Related to the CAR T-cells?", code_lists.RELATEDNESS, empty="Not assessed yet")
+    relatedness = select(
+        "Related to the CAR T-cells?",
+        code_lists.RELATEDNESS,
+        hint="As the investigator sees it.",
+        empty="Not assessed yet",
+    )
     outcome = text("Outcome", hint="For example: recovered, recovering, not recovered, fatal.")
     code_system = select("Code system", code_lists.CODE_SYSTEMS, empty="Not coded")
     code = text("Code", widget=TextInput("input--name"))

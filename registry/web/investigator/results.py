@@ -36,7 +36,7 @@ class CorrectionForm(RecordForm):
         ],
         widget=Radios(),
     )
-    value = text("Value", hint="A number, or <number, >number.", widget=TextInput("input--short"))
+    value = text("Value", widget=TextInput("input--short"))
     unit = forms.ChoiceField(label="Unit", required=False)
     lower_limit = text("Lower limit of normal", widget=TextInput("input--short"))
     upper_limit = text("Upper limit of normal", widget=TextInput("input--short"))

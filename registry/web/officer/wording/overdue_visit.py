@@ -10,7 +10,7 @@ def line(told: Told) -> str:
     words = [
         f"Visit {told.text('visit_code')} {days_in_words(told.days('days_overdue'))} overdue",
         f"window {span(told.on('opens_on'), told.on('closes_on'))}",
-        *(_label(label).lower() for label in told.labels),
+        *(_label(label)[0].lower() + _label(label)[1:] for label in told.labels),
     ]
     return ", ".join(words)
 
