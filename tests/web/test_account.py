@@ -43,6 +43,16 @@ def test_a_person_signs_in_with_user_name_and_password(client, coordinator):
     assert client.get("/").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("asked", "led_to"),
+    [("/patients/", "/patients/"), ("https://example.org/", "/"), ("//example.org/", "/")],
+)
+def test_after_the_login_the_page_asked_for_opens_and_no_other_site(client, coordinator, asked, led_to):
+    answer = client.post(f"{LOGIN}?next={asked}", {"login": "coordinator", "password": PASSWORD})
+
+    assert (answer.status_code, answer["Location"]) == (302, led_to)
+
+
 def test_a_wrong_password_keeps_the_user_name_and_says_error_in_the_title(client, coordinator):
     answer = client.post(LOGIN, {"login": "coordinator", "password": "wrong"})
 
