@@ -28,7 +28,8 @@ from registry.queries.visit_sheet import (
 )
 from registry.web.investigator.alert_lines import alert_lines
 from registry.web.investigator.conflict import Conflict, conflict_between
-from registry.web.investigator.visit_forms import About, VisitSheetForm
+from registry.web.investigator.row_forms import About
+from registry.web.investigator.visit_forms import VisitSheetForm
 
 NOT_ACCEPTED = 422
 CONFLICT = 409
