@@ -3,8 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, timedelta
 
 from django.db.models import Prefetch
 
@@ -15,43 +14,20 @@ from registry.models import (
     AdverseEvent,
     AdverseEventFollowUp,
     Alert,
-    AuditEvent,
     Course,
     LabResult,
     Patient,
     SupportiveTreatment,
-    User,
     Visit,
 )
 from registry.monitoring.evidence import History
 from registry.queries.evidence import packed_histories
+from registry.queries.record_history import HistoryLine, history_lines
 from registry.queries.site_worklist import AwaitedVisit, awaited_visits
 
-HISTORY_SIZE = 50
 _SHOWN_AT_ONCE = 10
 _LAB_COLUMNS = 10
 _AHEAD = timedelta(days=400)
-# What happens to an alert is told on the alert's own page.
-_NOT_OF_THE_RECORD = ("registry_alert", "registry_alertmove")
-_MACHINERY = frozenset(
-    {
-        *("id", "patient_id", "study_id", "course_id", "visit_id", "event_id", "entered_by_id", "public_id"),
-        *("entered_at", "origin", "submission", "version"),
-        *("superseded_by_id", "superseded_at", "superseded_reason"),
-    }
-)
-_TABLES = {
-    "registry_patient": "Patient",
-    "registry_course": "Course",
-    "registry_infusion": "Infusion",
-    "registry_visit": "Visit",
-    "registry_labresult": "Laboratory result",
-    "registry_labnotdone": "Measurement not done",
-    "registry_supportivetreatment": "Supportive treatment",
-    "registry_score": "Score",
-    "registry_adverseevent": "Adverse event",
-    "registry_adverseeventfollowup": "Follow-up report",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +80,6 @@ class LabTable:
     columns: tuple[tuple[date, date | None], ...]
     rows: tuple[LabRow, ...]
     hidden_days_count: int
-
-
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """One field of a recorded change; `old` empty when the row was new."""
-
-    field: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryLine:
-    """One change of one row: who, when, what, why, by which way. `row` is what the change is about."""
-
-    at: datetime
-    who: str
-    what: str
-    kind: str
-    row: Mapping[str, Any]
-    changes: tuple[FieldChange, ...]
-    reason: str
-    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,72 +175,6 @@ def event_of(*, patient: Patient, event_id: int) -> AdverseEvent | None:
         .prefetch_related(Prefetch("follow_ups", queryset=AdverseEventFollowUp.objects.order_by("number")))
         .first()
     )
-
-
-def history_lines(*, patient: Patient) -> tuple[HistoryLine, ...]:
-    """Return the latest changes of the patient's record, newest first."""
-    events = list(
-        AuditEvent.objects.filter(patient_id=patient.pk)
-        .exclude(tbl__in=_NOT_OF_THE_RECORD)
-        .order_by("-id")[:HISTORY_SIZE]
-    )
-    people = User.objects.in_bulk({event.actor_id for event in events if event.actor_id})
-    changed = _rows_changed(events)
-    return tuple(_history_line(event, people, changed) for event in events)
-
-
-def _rows_changed(events: Sequence[AuditEvent]) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """A change records only the columns that changed; which result or visit it was is looked up."""
-    found: dict[tuple[str, str], Mapping[str, Any]] = {}
-    told = {
-        "registry_labresult": (LabResult, ("analyte", "entered_value", "entered_unit", "collected_on")),
-        "registry_visit": (Visit, ("code",)),
-        "registry_adverseevent": (AdverseEvent, ("term",)),
-    }
-    for table, (model, fields) in told.items():
-        numbers = [event.pk_text for event in events if event.tbl == table and event.op == "U"]
-        if numbers:
-            rows = model._default_manager.filter(pk__in=numbers).values("pk", *fields)
-            found |= {(table, str(row["pk"])): row for row in rows}
-    return found
-
-
-def _history_line(
-    event: AuditEvent,
-    people: Mapping[int, User],
-    changed: Mapping[tuple[str, str], Mapping[str, Any]],
-) -> HistoryLine:
-    old, new = event.old or {}, event.new or {}
-    kind = {"I": "recorded", "U": "changed", "D": "removed"}[event.op]
-    if event.op == "U" and new.get("superseded_at"):
-        kind = "superseded"
-    return HistoryLine(
-        at=event.at,
-        who=str(people.get(event.actor_id or 0, "The registry")),
-        what=_TABLES.get(event.tbl, event.tbl.removeprefix("registry_")),
-        kind=kind,
-        row=changed.get((event.tbl, event.pk_text), {}) if event.op == "U" else (new or old),
-        changes=tuple(
-            FieldChange(
-                field.removesuffix("_id").replace("_", " "), _shown(old.get(field)), _shown(new.get(field))
-            )
-            for field in (new or old)
-            if event.op == "U" and field not in _MACHINERY
-        ),
-        reason=event.reason or "",
-        origin=event.origin or "",
-    )
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    text = str(value)
-    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def _day_zero_of(event: AdverseEvent, day_zeros: tuple[date, ...]) -> date | None:

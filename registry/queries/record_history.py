@@ -1,0 +1,120 @@
+"""The history of a patient's record, as the audit trail holds it: who changed what, when and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from registry.models import AdverseEvent, AuditEvent, LabResult, Patient, User, Visit
+
+HISTORY_SIZE = 50
+# What happens to an alert is told on the alert's own page.
+_NOT_OF_THE_RECORD = ("registry_alert", "registry_alertmove")
+_MACHINERY = frozenset(
+    {
+        *("id", "patient_id", "study_id", "course_id", "visit_id", "event_id", "entered_by_id", "public_id"),
+        *("entered_at", "origin", "submission", "version"),
+        *("superseded_by_id", "superseded_at", "superseded_reason"),
+    }
+)
+_TABLES = {
+    "registry_patient": "Patient",
+    "registry_course": "Course",
+    "registry_infusion": "Infusion",
+    "registry_visit": "Visit",
+    "registry_labresult": "Laboratory result",
+    "registry_labnotdone": "Measurement not done",
+    "registry_supportivetreatment": "Supportive treatment",
+    "registry_score": "Score",
+    "registry_adverseevent": "Adverse event",
+    "registry_adverseeventfollowup": "Follow-up report",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of a recorded change; `old` empty when the row was new."""
+
+    field: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """One change of one row: who, when, what, why, by which way. `row` is what the change is about."""
+
+    at: datetime
+    who: str
+    what: str
+    kind: str
+    row: Mapping[str, Any]
+    changes: tuple[FieldChange, ...]
+    reason: str
+    origin: str
+
+
+def history_lines(*, patient: Patient) -> tuple[HistoryLine, ...]:
+    """Return the latest changes of the patient's record, newest first."""
+    events = list(
+        AuditEvent.objects.filter(patient_id=patient.pk)
+        .exclude(tbl__in=_NOT_OF_THE_RECORD)
+        .order_by("-id")[:HISTORY_SIZE]
+    )
+    people = User.objects.in_bulk({event.actor_id for event in events if event.actor_id})
+    changed = _rows_changed(events)
+    return tuple(_history_line(event, people, changed) for event in events)
+
+
+def _rows_changed(events: Sequence[AuditEvent]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    """A change records only the columns that changed; which result or visit it was is looked up."""
+    found: dict[tuple[str, str], Mapping[str, Any]] = {}
+    told = {
+        "registry_labresult": (LabResult, ("analyte", "entered_value", "entered_unit", "collected_on")),
+        "registry_visit": (Visit, ("code",)),
+        "registry_adverseevent": (AdverseEvent, ("term",)),
+    }
+    for table, (model, fields) in told.items():
+        numbers = [event.pk_text for event in events if event.tbl == table and event.op == "U"]
+        if numbers:
+            rows = model._default_manager.filter(pk__in=numbers).values("pk", *fields)
+            found |= {(table, str(row["pk"])): row for row in rows}
+    return found
+
+
+def _history_line(
+    event: AuditEvent,
+    people: Mapping[int, User],
+    changed: Mapping[tuple[str, str], Mapping[str, Any]],
+) -> HistoryLine:
+    old, new = event.old or {}, event.new or {}
+    kind = {"I": "recorded", "U": "changed", "D": "removed"}[event.op]
+    if event.op == "U" and new.get("superseded_at"):
+        kind = "superseded"
+    return HistoryLine(
+        at=event.at,
+        who=str(people.get(event.actor_id or 0, "The registry")),
+        what=_TABLES.get(event.tbl, event.tbl.removeprefix("registry_")),
+        kind=kind,
+        row=changed.get((event.tbl, event.pk_text), {}) if event.op == "U" else (new or old),
+        changes=tuple(
+            FieldChange(
+                field.removesuffix("_id").replace("_", " "), _shown(old.get(field)), _shown(new.get(field))
+            )
+            for field in (new or old)
+            if event.op == "U" and field not in _MACHINERY
+        ),
+        reason=event.reason or "",
+        origin=event.origin or "",
+    )
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    text = str(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
