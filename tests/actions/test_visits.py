@@ -6,7 +6,6 @@ from datetime import date
 from uuid import uuid4
 
 import pytest
-from celery import current_app
 from django.db import connection
 
 from registry.access.roles import NotAllowed
@@ -184,17 +183,3 @@ def test_eight_simultaneous_savings_of_one_form_are_one_visit(patient, coordinat
     assert len(outcomes) == 8
     assert len(set(outcomes)) == 1
     assert Visit.objects.count() == LabResult.objects.count() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_broker_that_is_away_does_not_keep_a_visit_out(patient, coordinator, settings):
-    before = current_app.conf.broker_url
-    current_app.conf.broker_url = "redis://127.0.0.1:1/0"
-    current_app.pool.force_close_all()
-    try:
-        with acting(rows=rows_of(coordinator), by=coordinator, origin="form"):
-            record(patient, by=coordinator)
-    finally:
-        current_app.conf.broker_url = before
-
-    assert Visit.objects.count() == 1
