@@ -95,9 +95,9 @@ def run_rules(
 
 def judge_patients(*, patient_ids: Sequence[int], as_of: date | None, at: datetime) -> list[Failure]:
     """Judge these patients by every rule in force, inside the caller's transaction; return the failures."""
+    _lock_patients(patient_ids)
     found = evidence.candidates(as_of=as_of, at=at, patient_ids=patient_ids)
     failures: list[Failure] = []
-    _lock_patients([candidate.patient_id for candidate in found])
     for rule in RULES:
         _, failed = _judge_batch(rule, found, at)
         _note_failures(failed, rule, found, run=None, at=at)
@@ -159,7 +159,9 @@ def _run_rule(
         ]
         for batch in _batches(to_judge):
             with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
-                _lock_patients([candidate.patient_id for candidate in batch])
+                ids = [candidate.patient_id for candidate in batch]
+                _lock_patients(ids)
+                batch = evidence.candidates(as_of=as_of, at=at, patient_ids=ids)  # as they stand now
                 counts, failed = _judge_batch(rule, batch, at)
                 _note_failures(failed, rule, batch, run=run, at=at)
             report.counts.add(counts)

@@ -7,7 +7,7 @@ patient. The pre-selection is generous and never narrow: `recompute --diff` judg
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -20,6 +20,10 @@ from registry.monitoring.evidence import Event, EventReport, History, LabPoint, 
 from registry.monitoring.rule import Needs
 
 BATCH = 500
+
+
+class NotEverybodyIsSeen(RuntimeError):
+    """Asked outside a scope that sees everybody: nobody would be judged, and nothing would say so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,17 @@ def candidates(
 ) -> list[Candidate]:
     """Return by id the patients enrolled and with a day 0 on their date, and those with alerts.
 
-    Without `as_of` the date is that of the patient's site at the instant `at` (G-2).
+    Without `as_of` the date is that of the patient's site at the instant `at` (G-2), or at the latest
+    change of an alert of theirs should that be later: who began to judge before midnight and waited
+    takes nothing back from who began after it. Raises NotEverybodyIsSeen.
     """
+    if not _rows("SELECT registry_sees_everything()", {})[0][0]:
+        raise NotEverybodyIsSeen
     rows = _rows(
         """
-        SELECT p.id, s.time_zone, p.enrolled_on, min(c.day_zero)
+        SELECT p.id, s.time_zone, p.enrolled_on, min(c.day_zero),
+               (SELECT max(a.last_seen_at) FROM registry_alert a
+                WHERE a.patient_id = p.id AND a.last_seen_at BETWEEN %(at)s AND %(a_day_later)s)
         FROM registry_patient p
         JOIN registry_site s ON s.id = p.site_id
         LEFT JOIN registry_course c ON c.patient_id = p.id
@@ -52,22 +62,19 @@ def candidates(
         GROUP BY p.id, s.time_zone, p.enrolled_on
         ORDER BY p.id
         """,
-        {"ids": list(patient_ids) if patient_ids is not None else None},
+        {
+            "ids": list(patient_ids) if patient_ids is not None else None,
+            "at": at,
+            # What is later still was written under another clock, in a demonstration.
+            "a_day_later": at + timedelta(days=1),
+        },
     )
-    dates = {zone: as_of or local_date(at, time_zone=zone) for zone in {row[1] for row in rows}}
-    return [
-        Candidate(
-            patient_id=patient_id,
-            as_of=dates[zone],
-            is_in_scope=bool(
-                enrolled_on
-                and first_day_zero
-                and enrolled_on <= dates[zone]
-                and first_day_zero <= dates[zone]
-            ),
-        )
-        for patient_id, zone, enrolled_on, first_day_zero in rows
-    ]
+    found = []
+    for patient_id, zone, enrolled_on, first_day_zero, changed_at in rows:
+        day = as_of or local_date(max(at, changed_at or at), time_zone=zone)
+        is_in_scope = bool(enrolled_on and first_day_zero and enrolled_on <= day and first_day_zero <= day)
+        found.append(Candidate(patient_id, day, is_in_scope))
+    return found
 
 
 def patients_who_could(*, needs: Needs, rule_key: str) -> set[int] | None:
