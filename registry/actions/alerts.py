@@ -110,7 +110,7 @@ def store_findings(*, rule: Rule, judged: Sequence[Judged], at: datetime) -> Cou
 
     The same findings again change nothing. Within `acting`, with the patients locked.
     """
-    stored = _stored_alerts(rule, [each.patient_id for each in judged])
+    stored = _stored_alerts(rule, [each.patient_id for each in judged], to_change=True)
     changes = _changes(rule, judged, stored, at)
     Alert.objects.bulk_update(changes.changed, _STORED, batch_size=500)
     Alert.objects.bulk_create(changes.new, batch_size=500)
@@ -137,9 +137,13 @@ def differences(*, rule: Rule, judged: Sequence[Judged], at: datetime) -> list[s
     return words
 
 
-def _stored_alerts(rule: Rule, patient_ids: Sequence[int]) -> dict[int, list[Alert]]:
+def _stored_alerts(
+    rule: Rule, patient_ids: Sequence[int], *, to_change: bool = False
+) -> dict[int, list[Alert]]:
+    """Read the alerts; `to_change` locks them, or a decision committed meanwhile would be overwritten."""
+    rows = Alert.objects.filter(rule=rule.key, patient_id__in=patient_ids).order_by("pk")
     stored: dict[int, list[Alert]] = defaultdict(list)
-    for alert in Alert.objects.filter(rule=rule.key, patient_id__in=patient_ids).order_by("pk"):
+    for alert in rows.select_for_update() if to_change else rows:
         stored[alert.patient_id].append(alert)
     return stored
 
