@@ -20,6 +20,7 @@ from registry.models import Heartbeat, WaitingEvaluation
 JUDGE_PATIENT = "registry.tasks.judge_patient"
 _BATCH = 200
 _LONGEST_WAIT = timedelta(hours=6)
+_MOST_DOUBLINGS = 9  # 2^9 minutes are above the longest wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,5 +96,7 @@ def _claim(*, at: datetime, patient_ids: Sequence[int] | None) -> dict[int, list
 def _wait_longer(pks: Sequence[int], *, at: datetime) -> None:
     for waiting in WaitingEvaluation.objects.filter(pk__in=pks):
         waiting.attempts += 1
-        waiting.not_before = at + min(timedelta(minutes=2**waiting.attempts), _LONGEST_WAIT)
+        waiting.not_before = at + min(
+            timedelta(minutes=2 ** min(waiting.attempts, _MOST_DOUBLINGS)), _LONGEST_WAIT
+        )
         waiting.save(update_fields=["attempts", "not_before"])

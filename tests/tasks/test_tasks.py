@@ -164,3 +164,16 @@ def test_a_patient_whose_record_breaks_a_rule_waits_visibly_and_holds_nobody_up(
 
     waiting = set(WaitingEvaluation.objects.values_list("patient_id", flat=True))
     assert waiting == {broken.pk}
+
+
+def test_a_record_that_stays_broken_for_weeks_holds_nobody_up(patient_to_alert):
+    broken = make_patient()
+    make_event(patient=broken, started_on="2024-13")
+    WaitingEvaluation.objects.filter(patient=broken).update(attempts=200)
+    at = datetime.now(UTC)
+
+    evaluations.judge_waiting(at=at)
+
+    assert cytopenia_alerts().exists()
+    waiting = WaitingEvaluation.objects.filter(patient=broken).latest("pk")
+    assert (waiting.attempts, waiting.not_before - at) == (201, timedelta(hours=6))
