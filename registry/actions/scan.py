@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from time import perf_counter
 from typing import Any, Literal
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, connection, transaction
 
 from registry.access.scope import EVERYTHING, acting
@@ -213,6 +214,8 @@ def _judged(rule: Rule, batch: Sequence[Candidate]) -> tuple[list[Judged], list[
         try:
             history = packed.unpack()
             findings = rule.findings(history, as_of[patient_id])
+        except SoftTimeLimitExceeded:  # the whole task is to stop; no patient is to blame
+            raise
         except Exception as error:  # noqa: BLE001 - one broken record blinds nobody (G-9)
             failures.append(_failure(rule, patient_id, error))
         else:

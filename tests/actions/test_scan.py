@@ -1,8 +1,10 @@
 """What the rules say becomes alerts: raised once, extended, merged, split, resolved, withdrawn (G-7, G-8)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -333,3 +335,15 @@ def test_as_of_an_earlier_date_nothing_later_is_seen(low_for_32_days):
     run(as_of=on_day(20))
 
     assert not Alert.objects.filter(certainty="certain").exists()
+
+
+def test_a_task_that_is_told_to_stop_stops_and_blames_no_patient(low_for_32_days):
+    def out_of_time(history, as_of, limits):
+        raise SoftTimeLimitExceeded
+
+    slow = replace(CYTOPENIA[0], judge=out_of_time)
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        run((slow,))
+    assert not ScanFailure.objects.exists()
+    assert not ScanRun.objects.filter(finished_at__isnull=False).exists()
