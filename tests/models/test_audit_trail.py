@@ -1,12 +1,14 @@
 """The audit trail: written whatever path wrote, closed to the application, telling of tampering."""
 
+from contextlib import contextmanager
+
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection, transaction
 
 from registry.access.scope import EVERYTHING, acting, because
 from registry.actions import audit
-from registry.models import AuditEvent, LabResult, Patient, Visit
+from registry.models import AuditEvent, LabResult, Patient, Sponsor, Visit
 from registry.queries import audit_trail
 from tests.factories import DAY_0, make_patient, make_result, make_visit
 
@@ -223,3 +225,58 @@ def test_a_result_is_superseded_and_never_changed(patient):
         LabResult.objects.filter(pk=result.pk).update(value=4)
     with pytest.raises(DatabaseError, match="never deleted"), transaction.atomic():
         result.delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_seal_leaves_room_for_nobody_who_still_writes():
+    """An event's number is taken when it is written and seen when it is committed, in whatever order."""
+    make_patient(code="VIE-1")
+    with another_connection() as slow, slow.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE registry_patient SET birth_year = 1990")
+        Sponsor.objects.create(key="LATER", name="Later, and committed first")
+        audit.seal()
+        cursor.execute("COMMIT")
+    audit.seal()
+
+    found = verified()
+
+    assert found.deviations == ()
+    assert found.sealed_events == found.events
+
+
+@contextmanager
+def another_connection():
+    opened = connection.copy()
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+def test_a_change_by_somebody_in_another_zone_verifies(patient, officer, zone):
+    sql("SELECT set_config('timezone', %s, true)", zone)
+    sql("UPDATE registry_membership SET granted_at = granted_at + interval '1 hour'")
+    sql("INSERT INTO registry_sponsor (key, name) VALUES ('NEW', 'By hand')")
+    there = verified().deviations
+    sql("SELECT set_config('timezone', 'UTC', true)")
+
+    assert (there, verified().deviations) == ((), ())
+
+
+@pytest.mark.parametrize(
+    "later",
+    ["ADD COLUMN later integer", "ADD COLUMN later integer NOT NULL DEFAULT 7", "DROP COLUMN birth_year"],
+)
+def test_a_column_that_a_later_version_adds_or_drops_is_no_deviation(a_record, later):
+    sql("SET CONSTRAINTS ALL IMMEDIATE")
+    sql(f"ALTER TABLE registry_patient {later}")
+
+    assert verified().deviations == ()
+
+    sql("ALTER TABLE registry_patient DISABLE TRIGGER USER")
+    sql("UPDATE registry_patient SET code = 'VIE-9'")
+    assert [deviation.problem for deviation in verified().deviations] == [
+        "a row that differs from its trail in: code"
+    ]

@@ -43,7 +43,9 @@ CREATE FUNCTION audit.patient_of(tbl text, r jsonb) RETURNS bigint LANGUAGE sql 
 -- Arguments of the triggers: the column that identifies a row, then columns that are never recorded.
 -- Statement level for insert and delete: one call for a whole COPY. Row level for update, because a
 -- join of the two transition tables is planned for single rows and does not end on large updates.
-CREATE FUNCTION audit.capture() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, audit AS $$
+-- In UTC whatever the session's zone is: jsonb keeps an instant as the text of its zone, and replay compares.
+CREATE FUNCTION audit.capture() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, audit SET timezone = 'UTC' AS $$
 DECLARE
     unrecorded text[] := coalesce(tg_argv[1:], '{}');
 BEGIN
@@ -60,7 +62,8 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE FUNCTION audit.capture_update() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, audit AS $$
+CREATE FUNCTION audit.capture_update() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, audit SET timezone = 'UTC' AS $$
 DECLARE
     unrecorded text[] := coalesce(tg_argv[1:], '{}');
     before jsonb := to_jsonb(old) - unrecorded;
@@ -89,7 +92,8 @@ BEGIN
     INSERT INTO audit.watched VALUES (t, pk_column, unrecorded);
 END $$;
 -- TRUNCATE shows a trigger no rows, so they are read and recorded as deleted before it happens.
-CREATE FUNCTION audit.capture_truncate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, audit AS $$
+CREATE FUNCTION audit.capture_truncate() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, audit SET timezone = 'UTC' AS $$
 DECLARE
     unrecorded text[] := coalesce(tg_argv[1:], '{}');
 BEGIN
@@ -115,16 +119,24 @@ BEGIN
     END LOOP;
     RETURN d;
 END $$;
--- Seals every event that no transaction still running can undercut with a lower id; returns how many.
+-- Seals every event up to now and returns how many; none (0) while somebody who may hold a lower number
+-- still writes after two seconds: a number is taken when an event is written and seen when it is committed.
+-- None either in a transaction that wrote itself.
 CREATE FUNCTION audit.make_seal() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, audit AS $$
-DECLARE latest audit.seal; top bigint; sealed bigint;
+DECLARE latest audit.seal; taken bigint; mine xid8; attempts int := 0; top bigint; sealed bigint;
 BEGIN
+    IF pg_current_xact_id_if_assigned() IS NOT NULL THEN RETURN 0; END IF;
     PERFORM pg_advisory_xact_lock(827364);
+    SELECT last_value INTO taken FROM audit.event_id_seq;
+    mine := pg_current_xact_id();  -- who took a number up to here has a lower one of these
+    WHILE pg_snapshot_xmin(pg_current_snapshot()) < mine LOOP
+        IF attempts = 20 THEN RETURN 0; END IF;
+        attempts := attempts + 1;
+        PERFORM pg_sleep(0.1);
+    END LOOP;
     SELECT * INTO latest FROM audit.seal ORDER BY no DESC LIMIT 1;
-    SELECT coalesce(min(id) - 1, (SELECT max(id) FROM audit.event)) INTO top
-    FROM audit.event WHERE id > coalesce(latest.up_to_id, 0) AND txid >= pg_snapshot_xmin(pg_current_snapshot());
-    IF top IS NULL OR top <= coalesce(latest.up_to_id, 0) THEN RETURN 0; END IF;
-    SELECT count(*) INTO sealed FROM audit.event WHERE id > coalesce(latest.up_to_id, 0) AND id <= top;
+    SELECT max(id), count(*) INTO top, sealed
+    FROM audit.event WHERE id > coalesce(latest.up_to_id, 0) AND id <= taken;
     IF sealed = 0 THEN RETURN 0; END IF;
     INSERT INTO audit.seal (no, up_to_id, events, prev, digest)
     VALUES (coalesce(latest.no, 0) + 1, top, sealed, coalesce(latest.digest, '\x00'),
@@ -143,8 +155,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, audit AS $$
 
 -- Replay: fold the events of every row and compare with the row as it stands.
 CREATE AGGREGATE audit.fold (jsonb) (SFUNC = jsonb_concat, STYPE = jsonb, INITCOND = '{}');
+-- Columns that the trail or the row does not have came or went with a later version.
+CREATE FUNCTION audit.differing(told jsonb, stands jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+    SELECT string_agg(k, ', ' ORDER BY k) FROM jsonb_object_keys(told) AS k WHERE stands ? k AND told -> k <> stands -> k $$;
 CREATE FUNCTION audit.replay(t text) RETURNS TABLE (pk text, event_id bigint, problem text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, audit AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, audit SET timezone = 'UTC' AS $$
 DECLARE w audit.watched;
 BEGIN
     SELECT * INTO w FROM audit.watched WHERE tbl = t;
@@ -166,15 +181,13 @@ BEGIN
                     WHEN told.headless THEN 'a trail that does not begin with the making of the row'
                     WHEN stands.pk IS NULL THEN 'a row gone without an event'
                     WHEN told.gone THEN 'a row that stands though its deletion was recorded'
-                    ELSE 'a row that differs from its trail in: ' ||
-                         (SELECT string_agg(k, ', ' ORDER BY k) FROM (
-                            SELECT jsonb_object_keys(told.state || stands.state) AS k) AS keys
-                          WHERE told.state -> k IS DISTINCT FROM stands.state -> k)
+                    ELSE 'a row that differs from its trail in: ' || audit.differing(told.state, stands.state)
                END
         FROM told FULL JOIN stands ON stands.pk = told.pk
         WHERE told.pk IS NULL OR told.headless
            OR (stands.pk IS NULL AND NOT told.gone)
-           OR (stands.pk IS NOT NULL AND (told.gone OR told.state IS DISTINCT FROM stands.state))
+           OR (stands.pk IS NOT NULL AND (told.gone OR (
+               told.state IS DISTINCT FROM stands.state AND audit.differing(told.state, stands.state) IS NOT NULL)))
     $q$, w.tbl, w.pk_column, w.unrecorded);
 END $$;
 GRANT USAGE ON SCHEMA audit TO public;
