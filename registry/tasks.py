@@ -35,7 +35,7 @@ def sweep() -> None:
 def plan_and_run() -> None:
     """Plan the nightly scans that fell due and run what waits. Each slot is a row, done once."""
     at = clock.now()
-    due_runs.plan(at=at)
+    due_runs.plan(at=at, catch_up=clock.pinned_day() is None)
     due_runs.run_waiting(at=at, as_of=clock.pinned_day())
 
 

@@ -178,7 +178,7 @@ def _update(changed: Sequence[Alert]) -> None:
     stored = [each for each in Alert._meta.concrete_fields if each.name in _STORED]
     values = ", ".join(f"{each.column} = new.{each.column}" for each in stored)
     columns = ", ".join(f"{each.column} {each.db_type(connection)}" for each in stored)
-    rows = [{"id": a.pk} | {each.column: getattr(a, each.attname) for each in stored} for a in changed]
+    rows = [{"id": a.pk} | {str(each.column): getattr(a, each.attname) for each in stored} for a in changed]
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE registry_alert a SET {values}"  # noqa: S608 - the names are the model's own

@@ -14,13 +14,19 @@ _HOUR = 2
 _LOCK = 75
 
 
-def plan(*, at: datetime) -> int:
-    """Write a row for every slot that fell due since the latest row; return how many."""
+def plan(*, at: datetime, catch_up: bool = True) -> int:
+    """Write a row for every slot that fell due since the latest row; return how many.
+
+    Without `catch_up` only for the latest: a demonstration that looks a year ahead has missed no nights.
+    """
     latest_slot = at.replace(hour=_HOUR, minute=0, second=0, microsecond=0)
     if latest_slot > at:
         latest_slot -= timedelta(days=1)
-    latest = DueRun.objects.filter(job=NIGHTLY_SCAN).order_by("-due_at").first()
+    planned = DueRun.objects.filter(job=NIGHTLY_SCAN, due_at__lte=at)
+    latest = planned.order_by("-due_at").first()
     slot = latest.due_at + timedelta(days=1) if latest else latest_slot
+    if not catch_up:
+        slot = max(slot, latest_slot)
     rows = []
     while slot <= latest_slot:
         rows.append(DueRun(job=NIGHTLY_SCAN, due_at=slot))

@@ -4,6 +4,7 @@ The watchdog stands outside Celery: it reads what the machinery left in the data
 that is too old, so that silence is never taken for "nothing found".
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +19,7 @@ from registry.monitoring.rule import Rule
 SCAN_AGE = timedelta(hours=26)  # a night and two hours of grace
 WAITING_AGE = timedelta(minutes=10)
 HEARTBEAT_AGE = timedelta(minutes=5)
+CLOCKS_APART = timedelta(minutes=5)  # between the machines of one installation
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def checks(*, at: datetime) -> tuple[Check, ...]:
         database,
         _broker(),
         *(_scan(rule, latest.get(rule.key), at) for rule in RULES),
-        _waiting(at),
+        _waiting(),
         _failures(),
         *(_heartbeat(name, at) for name in ("worker", "beat")),
         _next_run(at),
@@ -58,12 +60,17 @@ def checks(*, at: datetime) -> tuple[Check, ...]:
 
 
 def readiness(*, at: datetime) -> tuple[Check, ...]:
-    """Return the checks of /readyz: database, broker and a whole recent scan of each rule."""
+    """Return the checks of /readyz: database, broker, a whole recent scan of each rule, nobody forgotten."""
     database = _database()
     if not database.ok:
         return (database, _broker())
     latest = _latest_whole_runs()
-    return (database, _broker(), *(_scan(rule, latest.get(rule.key), at) for rule in RULES))
+    return (
+        database,
+        _broker(),
+        *(_scan(rule, latest.get(rule.key), at) for rule in RULES),
+        _waiting(),
+    )
 
 
 def chip(*, at: datetime) -> Chip:
@@ -78,12 +85,14 @@ def chip(*, at: datetime) -> Chip:
     in_scope = max(run.patients_in_scope for run in runs)
     failed = sum(run.failure_count for run in runs)
     sign = max(beat.at, oldest) if beat else oldest
-    if at - oldest > SCAN_AGE or at - sign > HEARTBEAT_AGE:
+    if not all(_is_of_today(run, at) for run in runs) or not _is_recent(sign, HEARTBEAT_AGE, at):
         since = oldest if at - oldest > SCAN_AGE else sign
         return Chip(
             False,
             f"Alert checks have not run since {since:%d %b %H:%M} UTC ({_age(at - since)})."
-            " New alerts may be missing.",
+            " New alerts may be missing."
+            if _is_at_todays_date(runs)
+            else "Alert checks ran last for another date than today. New alerts may be missing.",
         )
     if failed:
         return Chip(
@@ -99,14 +108,32 @@ def latest_whole_runs() -> list[ScanRun]:
 
 
 def _latest_whole_runs() -> dict[str, ScanRun]:
+    # By the order in which they began: a run leaves the alerts of its date, whatever a clock said.
     runs = (
         ScanRun.objects.filter(
             is_whole=True, finished_at__isnull=False, rule__in=[rule.key for rule in RULES]
         )
-        .order_by("rule", "-finished_at")
+        .order_by("rule", "-pk")
         .distinct("rule")
     )
     return {run.rule: run for run in runs}
+
+
+def _is_at_todays_date(runs: Iterable[ScanRun]) -> bool:
+    """Whether the alerts stand as of today: at each site, or on the pinned date of a demonstration."""
+    return all(run.as_of == settings.REGISTRY_TODAY for run in runs)
+
+
+def _is_of_today(run: ScanRun, at: datetime) -> bool:
+    if not _is_at_todays_date([run]) or run.finished_at is None:
+        return False
+    # On a pinned date the clock starts anew every midnight, and a run of that date grows no older.
+    return settings.REGISTRY_TODAY is not None or _is_recent(run.finished_at, SCAN_AGE, at)
+
+
+def _is_recent(then: datetime, age: timedelta, at: datetime) -> bool:
+    """Whether it was at most `age` ago; what lies ahead was written under another clock, no proof."""
+    return -CLOCKS_APART <= at - then <= age
 
 
 def _database() -> Check:
@@ -139,8 +166,10 @@ def _scan(rule: Rule, run: ScanRun | None, at: datetime) -> Check:
         f"version {run.rule_version}, {judged} of {run.patients_in_scope} patients"
         f" ({run.patients_skipped_as_clear} skipped as clear), {run.failure_count} failures"
     )
+    if not _is_at_todays_date([run]):
+        detail += f", as of {run.as_of or 'another day'} and not of today"
     ok = (
-        age <= SCAN_AGE
+        _is_of_today(run, at)
         and run.failure_count == 0
         and judged == run.patients_in_scope
         and run.rule_version == rule.version
@@ -148,13 +177,17 @@ def _scan(rule: Rule, run: ScanRun | None, at: datetime) -> Check:
     return Check(name, ok, f"{_age(age)} ago", limit, detail)
 
 
-def _waiting(at: datetime) -> Check:
-    oldest = WaitingEvaluation.objects.order_by("since").values_list("since", flat=True).first()
+def _waiting() -> Check:
+    with connection.cursor() as cursor:
+        # By the database's clock, which dated the rows.
+        cursor.execute(
+            "SELECT clock_timestamp() - min(since), count(DISTINCT patient_id)"
+            " FROM registry_waitingevaluation"
+        )
+        age, count = cursor.fetchone()
     limit = f"none older than {_age(WAITING_AGE)}"
-    if oldest is None:
+    if age is None:
         return Check("waiting evaluations", True, "none", limit)
-    count = WaitingEvaluation.objects.values("patient_id").distinct().count()
-    age = at - oldest
     return Check("waiting evaluations", age <= WAITING_AGE, f"oldest {_age(age)}", limit, f"{count} patients")
 
 
@@ -170,12 +203,13 @@ def _heartbeat(name: str, at: datetime) -> Check:
     if beat is None:
         return Check(name, False, "never", limit)
     age = at - beat.at
-    return Check(name, age <= HEARTBEAT_AGE, f"{_age(age)} ago", limit)
+    return Check(name, _is_recent(beat.at, HEARTBEAT_AGE, at), f"{_age(age)} ago", limit)
 
 
 def _next_run(at: datetime) -> Check:
-    waiting = DueRun.objects.filter(state="waiting").order_by("due_at").first()
-    latest = DueRun.objects.order_by("-due_at").first()
+    due = DueRun.objects.filter(due_at__lte=at)
+    waiting = due.filter(state="waiting").order_by("due_at").first()
+    latest = due.order_by("-due_at").first()
     if waiting is not None:
         late = at - waiting.due_at
         return Check(
