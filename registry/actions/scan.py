@@ -167,9 +167,11 @@ def _run_rule(
                 _note_failures(failed, rule, batch, run=run, at=at)
             report.counts.add(counts)
             report.failures.extend(failed)
+        failed_ids = {failure.patient_id for failure in report.failures}
+        in_scope_to_judge = [candidate.patient_id for candidate in to_judge if candidate.is_in_scope]
         report.patients_in_scope = sum(candidate.is_in_scope for candidate in everybody)
-        report.patients_judged = sum(candidate.is_in_scope for candidate in to_judge)
-        report.patients_skipped_as_clear = report.patients_in_scope - report.patients_judged
+        report.patients_judged = sum(patient_id not in failed_ids for patient_id in in_scope_to_judge)
+        report.patients_skipped_as_clear = report.patients_in_scope - len(in_scope_to_judge)
         report.seconds = perf_counter() - began
         with acting(rows=EVERYTHING):
             _finish(run, report, at)

@@ -260,7 +260,8 @@ def test_one_broken_record_blinds_nobody_and_hides_nothing(site):  # G-9
     report = run(RULES)
 
     assert [failure.patient_id for failure in report.failures] == [broken.pk]
-    assert (report.patients_in_scope, report.counts.findings) == (4, 0)
+    assert (report.patients_in_scope, report.patients_judged, report.counts.findings) == (4, 3, 0)
+    assert report.patients_skipped_as_clear == 0
     run_row = ScanRun.objects.get(rule=RULES[0].key)
     assert run_row.failure_count == 1
     assert ScanFailure.objects.filter(patient=broken, settled_at__isnull=True).exists()
