@@ -31,7 +31,9 @@ def sweep() -> None:
     evaluations.judge_waiting(at=at, as_of=clock.pinned_day())
 
 
-@shared_task(**_AGAIN)
+# A whole night may take longer than one patient; the status turns red two hours after its hour. A
+# broker that hands the message out again meanwhile finds the scan's lock taken.
+@shared_task(**_AGAIN, soft_time_limit=2 * 3600 - 60, time_limit=2 * 3600)
 def plan_and_run() -> None:
     """Plan the nightly scans that fell due and run what waits. Each slot is a row, done once."""
     at = clock.now()
