@@ -151,6 +151,17 @@ def test_the_demonstration_is_the_same_for_the_same_seed(db, settings, tmp_path,
     assert (tmp_path / "demo_api_key").stat().st_mode & 0o077 == 0
 
 
+def test_seeding_answers_a_script_with_what_it_made(db, settings, tmp_path, capsys):
+    settings.DEMO, settings.DATA_DIR = True, tmp_path
+
+    first = answer(capsys, "seed_demo", "--patients", "12", "--seed", "7")
+    second = answer(capsys, "seed_demo", "--patients", "12", "--seed", "7")
+
+    assert (first["seeded"], first["patients"], first["seed"]) == (True, 12, 7)
+    assert "officer@demo" in first["accounts"]
+    assert (second["seeded"], second["patients"]) == (False, 0)
+
+
 def test_the_demonstration_shows_what_it_promises(db, settings, tmp_path):
     settings.DEMO, settings.DATA_DIR = True, tmp_path
     call_command("seed_demo", "--patients", "40")

@@ -1,5 +1,6 @@
 """Fill an empty registry with an invented cohort, its accounts and a sponsor's key."""
 
+import json
 import os
 import secrets
 from argparse import ArgumentParser
@@ -25,6 +26,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--patients", type=int, default=400)
         parser.add_argument("--seed", type=int, default=1)
+        parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     def handle(self, **options: Any) -> None:
         if not settings.DEMO:
@@ -32,7 +34,7 @@ class Command(BaseCommand):
         if options["patients"] < 1:
             raise CommandError("--patients must be at least 1.")
         if demo_accounts.are_there():
-            self.stdout.write("The demonstration is seeded already.")
+            self._answer("The demonstration is seeded already.", is_new=False, options=options)
             return
         at = clock.now()
         cohort = make_cohort(
@@ -58,9 +60,26 @@ class Command(BaseCommand):
         password = os.environ.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
         # The accounts come last: they are the sign that everything before them is there.
         demo_accounts.make_accounts(study_key=STUDY, site_code=SITES[0][0], password=password, at=at)
-        self.stdout.write(f"{options['patients']} invented patients, {len(demo_accounts.ACCOUNTS)} accounts.")
-        if not os.environ.get("DEMO_PASSWORD"):
-            self.stdout.write(f"Their password: {password}")
+        words = f"{options['patients']} invented patients, {len(demo_accounts.ACCOUNTS)} accounts."
+        to_tell = "" if os.environ.get("DEMO_PASSWORD") else password
+        if to_tell:
+            words += f"\nTheir password: {to_tell}"
+        self._answer(words, is_new=True, options=options, password=to_tell)
+
+    def _answer(self, words: str, *, is_new: bool, options: dict[str, Any], password: str = "") -> None:
+        """Say it to a person, or to a script: how many were invented now, and who may sign in."""
+        if not options["json"]:
+            self.stdout.write(words)
+            return
+        answer = {
+            "seeded": is_new,
+            "patients": options["patients"] if is_new else 0,
+            "seed": options["seed"],
+            "accounts": list(demo_accounts.ACCOUNTS),
+        }
+        if password:
+            answer["password"] = password
+        self.stdout.write(json.dumps(answer))
 
 
 def keep_secret(path: Path, text: str) -> None:
