@@ -1,7 +1,7 @@
 """Which rows a piece of work may touch, told to the database for the length of one transaction.
 
-Row-level security reads these settings (migration 0004), the audit triggers read who, why and by
-which way (migration 0003). Always transaction-local: a plain SET stays on a pooled connection, and
+Row-level security reads these settings, the audit triggers read who, why and by which way (both in
+migration 0002). Always transaction-local: a plain SET stays on a pooled connection, and
 the next request would see another site's patients.
 """
 
@@ -82,11 +82,13 @@ def acting(
 
 @contextmanager
 def because(reason: str) -> Iterator[None]:
-    """Record `reason` with the changes made inside; within `acting`."""
-    before = _read()
-    _write((*before[:4], reason, before[5]))
-    yield
-    _write(before)
+    """Record `reason` with the changes made inside; within `acting`. An exception takes both back."""
+    with transaction.atomic():
+        before = _read()
+        _write((*before[:4], reason, before[5]))
+        yield
+        if not connection.needs_rollback:
+            _write(before)
 
 
 def _as_array(ids: frozenset[int]) -> str:

@@ -1,12 +1,13 @@
 """The second fence: whatever a query forgets, the database shows a transaction only its own patients."""
 
+import contextlib
 import threading
 
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, connection
 
-from registry.access.scope import EVERYTHING, NOTHING, Rows, acting, rows_of
+from registry.access.scope import EVERYTHING, NOTHING, Rows, acting, because, rows_of
 from registry.models import Alert, AuditEvent, LabResult, Patient, User
 from tests.factories import DAY_0, make_alert, make_patient, make_result, make_site, make_study, make_user
 
@@ -114,3 +115,12 @@ def test_an_ended_role_shows_nothing(two_patients, site):
     user.memberships.update(ended_at="2024-01-01T00:00Z")
 
     assert rows_of(User.objects.get(pk=user.pk)) == NOTHING
+
+
+def test_a_reason_ends_with_its_block_also_when_the_block_fails(patient):
+    with acting(rows=EVERYTHING):
+        with contextlib.suppress(ValueError), because("read again"):
+            raise ValueError
+        Patient.objects.filter(pk=patient.pk).update(birth_year=1990)
+
+    assert AuditEvent.objects.filter(tbl="registry_patient", op="U").latest("id").reason is None
