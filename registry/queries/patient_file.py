@@ -23,7 +23,7 @@ from registry.models import (
 from registry.monitoring.evidence import History
 from registry.queries.evidence import packed_histories
 from registry.queries.record_history import HistoryLine, history_lines
-from registry.queries.site_worklist import AwaitedVisit, awaited_visits
+from registry.queries.site_worklist import GRAVEST_FIRST, AwaitedVisit, awaited_visits
 
 _SHOWN_AT_ONCE = 10
 _LAB_COLUMNS = 10
@@ -135,9 +135,7 @@ def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -
         ),
         events=tuple((event, _day_zero_of(event, day_zeros)) for event in events_of(patient=patient)),
         alerts=tuple(
-            Alert.objects.filter(patient=patient)
-            .select_related("patient__site")
-            .order_by("-raised_at", "-pk")
+            Alert.objects.filter(patient=patient).select_related("patient__site").order_by(*GRAVEST_FIRST)
         ),
         history=history_lines(patient=patient),
     )

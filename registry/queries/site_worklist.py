@@ -21,6 +21,16 @@ PAGE_SIZE = 50
 SOON = timedelta(days=14)
 _HORIZON = timedelta(days=400)  # to the next yearly visit
 
+# How a site reads alerts: the gravest first, of the equally grave the newest.
+GRAVEST_FIRST = (
+    Case(
+        *(When(severity=severity, then=Value(place)) for place, severity in enumerate(SEVERITIES)),
+        output_field=IntegerField(),
+    ),
+    "-raised_at",
+    "pk",
+)
+
 TodayAt = Callable[[str], date]  # the date at a site, by its time zone
 
 
@@ -70,14 +80,23 @@ class AwaitedVisit:
 
 @dataclass(frozen=True, slots=True)
 class Worklist:
-    """A site's duties by urgency: overdue first, longest first, then by the day the window closes."""
+    """A site's duties by urgency: overdue first, longest first, then by the day the window closes.
+
+    `alerts`: the gravest; those about overdue visits are only counted, for `overdue` has the visits.
+    """
 
     overdue: tuple[AwaitedVisit, ...]
     soon: tuple[AwaitedVisit, ...]
     next_later: AwaitedVisit | None
     alerts: tuple[Alert, ...]
     alert_count: int
+    overdue_alert_count: int
     patient_count: int
+
+    @property
+    def other_alert_count(self) -> int:
+        """The waiting alerts that are about something else than an overdue visit."""
+        return self.alert_count - self.overdue_alert_count
 
     @property
     def next_things(self) -> tuple[AwaitedVisit, ...]:
@@ -101,6 +120,8 @@ def worklist(*, rows: Rows, today_at: TodayAt, most_alerts: int = 10) -> Worklis
     awaited = [line for lines in _awaited(patients, today_at).values() for line in lines]
     later = [line for line in awaited if not line.is_overdue and not line.is_soon]
     alerts = _waiting_alerts().filter(rows.q("patient"))
+    about_visits = alerts.filter(rule=overdue_visit.RULE.key)
+    others = alerts.exclude(rule=overdue_visit.RULE.key)
     return Worklist(
         overdue=tuple(
             sorted((line for line in awaited if line.is_overdue), key=lambda line: line.window.closes_on)
@@ -109,8 +130,9 @@ def worklist(*, rows: Rows, today_at: TodayAt, most_alerts: int = 10) -> Worklis
             sorted((line for line in awaited if line.is_soon), key=lambda line: line.window.closes_on)
         ),
         next_later=min(later, key=lambda line: line.window.opens_on, default=None),
-        alerts=tuple(alerts.select_related("patient", "patient__site")[:most_alerts]),
+        alerts=tuple(others.select_related("patient", "patient__site")[:most_alerts]),
         alert_count=alerts.count(),
+        overdue_alert_count=about_visits.count(),
         patient_count=sum(
             1 for patient in patients if patient.enrolled_on and not patient.follow_up_ended_on
         ),
@@ -184,8 +206,4 @@ def _awaited(
 
 
 def _waiting_alerts() -> QuerySet[Alert]:
-    rank = Case(
-        *(When(severity=severity, then=Value(place)) for place, severity in enumerate(SEVERITIES)),
-        output_field=IntegerField(),
-    )
-    return Alert.objects.filter(state__in=WAITING).order_by(rank, "-raised_at", "pk")
+    return Alert.objects.filter(state__in=WAITING).order_by(*GRAVEST_FIRST)

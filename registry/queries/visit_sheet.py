@@ -22,7 +22,7 @@ from registry.models import (
 from registry.monitoring.evidence import History
 from registry.monitoring.lifecycle import WAITING
 from registry.queries.patient_file import history_of
-from registry.queries.site_worklist import AwaitedVisit, awaited_visits
+from registry.queries.site_worklist import GRAVEST_FIRST, AwaitedVisit, awaited_visits
 
 _AHEAD = timedelta(days=400)
 _RECENT_ROWS = 20_000
@@ -33,7 +33,7 @@ class VisitSheet:
     """One visit of one course with what surrounds it.
 
     `previous`: per analyte the latest current result before the visit. `units`: per analyte the unit
-    this site entered last. `results`: the visit's own current results, and others of its day.
+    this site enters most. `results`: the visit's own current results, and others of its day.
     """
 
     course: Course
@@ -152,7 +152,7 @@ def after_saving(*, visit: Visit, today: date) -> AfterSaving:
         alerts=tuple(
             Alert.objects.filter(patient=patient, state__in=WAITING)
             .select_related("patient__site")
-            .order_by("-last_seen_at", "-pk")
+            .order_by(*GRAVEST_FIRST)
         ),
         is_being_checked=is_being_checked(patient=patient),
         changed_by=changed_by,
@@ -178,14 +178,18 @@ def _previous(patient: Patient, *, before: date | None, without: Visit | None) -
 
 
 def _units_of_site(site_id: int) -> dict[str, str]:
-    """The latest rows only: a site's habit is recent, and the whole table is too long to ask."""
+    """The unit of most of the latest rows: one odd report must not set the unit of the next patient.
+
+    The latest rows only, because a habit is recent and the whole table is too long to ask.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT DISTINCT ON (r.analyte) r.analyte, r.entered_unit
             FROM registry_labresult r JOIN registry_patient p ON p.id = r.patient_id
             WHERE p.site_id = %s AND r.id > (SELECT coalesce(max(id), 0) - %s FROM registry_labresult)
-            ORDER BY r.analyte, r.id DESC
+            GROUP BY r.analyte, r.entered_unit
+            ORDER BY r.analyte, count(*) DESC, max(r.id) DESC
             """,
             [site_id, _RECENT_ROWS],
         )

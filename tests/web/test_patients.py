@@ -1,5 +1,6 @@
 """Home, the list of patients and the patient page: what they show, to whom, in how many queries."""
 
+import re
 from datetime import date
 
 import pytest
@@ -54,6 +55,26 @@ def test_home_shows_alerts_of_the_site_and_no_link_to_decide(as_user, coordinato
     assert "Alerts about my patients" in page
     assert "VIE-0002" in page
     assert "/alerts/" not in page
+
+
+def test_home_counts_alerts_about_overdue_visits_and_does_not_repeat_the_visits(as_user, coordinator, scene):
+    factories.make_alert(patient=scene.low, rule="overdue_visit", subject="2024-03-01/D28", severity="high")
+
+    page = page_of(as_user(coordinator).get("/"))
+
+    assert '2</span> <span class="tile__words">alerts about my patients' in page
+    alerts = page.split('id="alerts"', 1)[1]
+    assert "Follow-up visit overdue" not in alerts
+    assert "1 more is about overdue visits" in alerts
+
+
+def test_the_gravest_alert_stands_first_on_the_patient_page(as_user, coordinator, scene):
+    factories.make_alert(patient=scene.low, rule="unresolved_at_day_28", severity="medium")
+    factories.make_alert(patient=scene.low, rule="unresolved_at_day_28", subject="PLT", severity="critical")
+
+    page = page_of(as_user(coordinator).get(f"/patients/{scene.low.public_id}/"))
+
+    assert re.findall(r'class="severity severity--(\w+)', page) == ["critical", "high", "medium"]
 
 
 def test_home_of_a_site_without_duties_says_until_when(as_user, other_site, other_site_place, scene):
