@@ -44,6 +44,20 @@ def test_a_correction_supersedes(as_user, coordinator, result):
     assert (result.superseded_reason, result.superseded_by.entered_value) == ("misread", "1.4")
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ({}, "ANC of 15 Mar 2024: 0.4 ×10⁹/L is now 1.4 ×10⁹/L, 15 Mar 2024."),
+        ({"value": "1400", "unit": "/uL"}, "ANC of 15 Mar 2024: 0.4 ×10⁹/L is now 1400 /µL, 15 Mar 2024."),
+        ({"act": "retract"}, "ANC of 15 Mar 2024: 0.4 ×10⁹/L is taken back."),
+    ],
+)
+def test_the_page_says_which_value_became_which(as_user, coordinator, result, typed, told):
+    answer = as_user(coordinator).post(address(result), correction(**typed), follow=True)
+
+    assert f"{told} " in answer.content.decode()
+
+
 def test_a_result_can_be_taken_back(as_user, coordinator, result):
     as_user(coordinator).post(address(result), {"act": "retract", "reason": "another patient's tube"})
 

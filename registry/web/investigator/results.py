@@ -21,6 +21,7 @@ from registry.clinical.units import unit_label
 from registry.clock import now, today
 from registry.models import LabResult
 from registry.queries.visit_sheet import result_of
+from registry.templatetags.words import on
 from registry.web.investigator.dates import PartsField
 from registry.web.investigator.fields import Radios, RecordForm, TextInput, text
 
@@ -89,7 +90,7 @@ def correct_result(request: HttpRequest, public_id: UUID, result_id: int) -> Htt
         return render(request, "investigator/result.html", context, status=422 if form.is_bound else 200)
     try:
         _act(request, result, form)
-        messages.success(request, "The record is changed. The old value stays visible with your reason.")
+        messages.success(request, f"{_told(result, form)} The old value stays visible with your reason.")
     except AlreadySuperseded as refusal:
         messages.warning(request, refusal.for_people)
     return redirect("investigator:patient", public_id)
@@ -107,6 +108,16 @@ def _act(request: HttpRequest, result: LabResult, form: CorrectionForm) -> None:
         return
     on_site = today(time_zone=result.patient.site.time_zone)
     correct_lab_result(entry=form.entry(), today=on_site, **common)
+
+
+def _told(result: LabResult, form: CorrectionForm) -> str:
+    """What became of the result, with the old value and the new one as they were written."""
+    unit = unit_label(result.entered_unit)
+    old = f"{result.analyte} of {on(result.collected_on)}: {result.entered_value} {unit}"
+    if form.cleaned_data["act"] == "retract":
+        return f"{old} is taken back."
+    new = f"{form.cleaned_data['value']} {unit_label(form.cleaned_data['unit'])}"
+    return f"{old} is now {new}, {on(form.cleaned_data['collected_on'])}. The checks are running on it."
 
 
 def _initial(result: LabResult) -> dict[str, Any]:
