@@ -1,13 +1,53 @@
-// Warns before typed work is left, and moves down a grid on Enter. Every page works without it.
+// Warns before typed work is left or sent in vain, and moves down a grid on Enter. Every page works without it.
 "use strict";
+
+// A form sent after the session ended would come back empty from the sign-in page: ask before sending.
+async function obstacleTo(form) {
+  let answer;
+  try {
+    answer = await fetch(location.href, { redirect: "manual", cache: "no-store" });
+  } catch {
+    return "offline";
+  }
+  if (answer.type === "opaqueredirect") return "signed-out";
+  if (!answer.ok) return "";
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const personOf = (page) => page.querySelector(".bar__person strong")?.textContent;
+  if (personOf(fresh) !== personOf(document)) return "other-person";
+  // Who signed in again has a new token; the one of this page would be refused.
+  const token = fresh.querySelector("input[name=csrfmiddlewaretoken]");
+  if (token) form.querySelector("input[name=csrfmiddlewaretoken]").value = token.value;
+  return "";
+}
 
 for (const form of document.querySelectorAll("form[data-warn-before-leaving]")) {
   let isTouched = false;
+  let isAsking = false;
+  let isSending = false;
   form.addEventListener("input", () => { isTouched = true; });
-  form.addEventListener("submit", () => { isTouched = false; });
+  form.addEventListener("submit", async (pressed) => {
+    if (isSending) return;
+    pressed.preventDefault();
+    if (isAsking) return;
+    isAsking = true;
+    const button = pressed.submitter;
+    const found = await obstacleTo(form);
+    isAsking = false;
+    for (const notice of form.querySelectorAll("[data-obstacle]")) {
+      notice.hidden = notice.dataset.obstacle !== found;
+      if (!notice.hidden) notice.scrollIntoView({ block: "nearest" });
+    }
+    if (found) return;
+    isTouched = false;
+    isSending = true;
+    form.requestSubmit(button);
+    isSending = false;
+  });
   window.addEventListener("beforeunload", (leaving) => {
     if (isTouched) leaving.preventDefault();
   });
+
+  for (const hint of form.querySelectorAll("[data-needs-script]")) hint.hidden = false;
 
   form.addEventListener("keydown", (pressed) => {
     if (pressed.key !== "Enter") return;

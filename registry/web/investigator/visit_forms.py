@@ -110,6 +110,9 @@ class VisitSheetForm:
         self.sheet = sheet
         self.is_change = sheet.visit is not None
         self.visit = VisitForm(data, about=about, initial=_visit_initial(sheet))
+        if data is None and not self.is_change:
+            # The first thing to type; a page that refused an entry gives the focus to its errors.
+            self.visit.fields["visited_on"].widget.attrs["autofocus"] = True
         self.reason = ReasonForm(data) if self.is_change else None
         by_analyte: dict[str, list[LabResult]] = {}
         for result in sheet.results:
