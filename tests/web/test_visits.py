@@ -202,7 +202,7 @@ def test_an_unlikely_value_is_asked_about_once_and_then_kept(person, scene):
     kept = person.post(address(scene.patient), {**data, "lab-ANC-sure": "40 10*9/L"})
 
     assert (asked.status_code, other_value.status_code, kept.status_code) == (422, 422, 302)
-    assert "40 10*9/L is right" in asked.content.decode()
+    assert "40 ×10⁹/L is right" in asked.content.decode()
     assert results_of(scene.patient)["ANC"][0] == "40"
 
 
@@ -216,7 +216,29 @@ def test_checking_shows_grades_in_words_and_stores_nothing(person, scene):
     assert not stored(scene.patient).exists()
 
 
-def test_the_form_shows_the_previous_value_and_the_unit_the_site_used_last(person, scene, site):
+def test_one_report_in_an_odd_unit_does_not_change_the_unit_the_form_proposes(person, scene, site):
+    other = factories.make_patient(site=site, code="VIE-0700")
+    for day, value, unit in ((1, "5.0", "10*9/L"), (2, "6.0", "10*9/L"), (3, "5000", "/uL")):
+        factories.make_result(
+            patient=other, collected_on=date(2024, 8, day), analyte="WBC", value=value, unit=unit
+        )
+
+    page = person.get(address(scene.patient)).content.decode()
+
+    assert '<option value="10*9/L" selected>' in page.split("lab-WBC-unit", 1)[1].split("</select>")[0]
+
+
+def test_what_is_said_of_a_value_has_a_row_of_its_own_and_the_field_names_it(person, scene):
+    page = person.post(address(scene.patient), visit_data(**{"lab-ANC-value": "400"})).content.decode()
+
+    words = page.split('class="grid__words grid__wrong"', 1)[1].split("</tr>")[0]
+    assert "ANC 400 ×10⁹/L is not possible. Did the laboratory report cells/µL? Choose /µL." in words
+    assert 'id="id_lab-ANC-value_error"' in words
+    field = page.split('name="lab-ANC-value"', 1)[1].split(">")[0]
+    assert 'aria-describedby="id_lab-ANC-value_error"' in field
+
+
+def test_the_form_shows_the_previous_value_and_the_unit_the_site_uses_most(person, scene, site):
     other = factories.make_patient(site=site)
     factories.make_result(
         patient=other, collected_on=date(2024, 8, 1), analyte="WBC", value="5000", unit="/uL"

@@ -133,6 +133,11 @@ class ResultForm(RecordForm):
         return f"{self['value'].value() or ''} {self['unit'].value() or ''}".strip()
 
     @property
+    def sure_words(self) -> str:
+        """The same for people to read: `150 ×10⁹/L`."""
+        return f"{self['value'].value() or ''} {unit_label(self['unit'].value() or '')}".strip()
+
+    @property
     def is_sure(self) -> bool:
         return bool(self.is_bound) and self.data.get(self.add_prefix("sure")) == self.sure_of
 
