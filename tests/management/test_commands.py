@@ -88,11 +88,19 @@ def test_scan_that_failed_for_a_patient_says_so_and_fails(patient, capsys):
         (["scan", "--as-of", "2024-02-30"], "YYYY-MM-DD"),
         (["scan", "--rule", "no_such_rule"], "prolonged_cytopenia"),
         (["scan", "--patient", "nobody"], "No patient nobody"),
+        (["recompute", "--diff", "--as-of", "2024-13-01"], "--as-of: 2024-13-01 is not a date. Write YYYY"),
+        (["import_bundle", "--from", "sdtm", "nowhere"], "--study KEY"),
+        (["export", "alerts", "--out", "x.csv", "--format", "parquet"], "not in this version"),
+        (["api_key", "--sponsor", "nobody", "--study", "X"], "no sponsor nobody"),
+        (["seed_demo", "--patients", "0"], "DEMO=1|at least 1"),
     ],
 )
-def test_scan_refuses_what_it_does_not_know(db, words, says):
-    with pytest.raises(CommandError, match=says):
+def test_a_command_refuses_what_it_cannot_do_in_words_and_in_one_json_object(db, capsys, words, says):
+    with pytest.raises(CommandError, match=says) as refusal:
         call_command(*words)
+    assert capsys.readouterr().out == ""
+
+    assert answer(capsys, *words, fails=True) == {"ok": False, "error": str(refusal.value)}
 
 
 def test_a_recount_after_a_scan_finds_no_difference(low_for_32_days, capsys):

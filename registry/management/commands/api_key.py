@@ -4,13 +4,13 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from registry.actions.api_keys import KeyRefused, make_key
+from registry.management.refusals import Refused, RefusingCommand
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "Make a key for a sponsor's program. It is printed once and stored hashed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,9 +32,7 @@ class Command(BaseCommand):
                 at=timezone.now(),
             )
         except KeyRefused as refusal:
-            if options["json"]:
-                self.stdout.write(json.dumps({"ok": False, "error": str(refusal)}, ensure_ascii=False))
-            raise CommandError(str(refusal)) from refusal
+            raise Refused(str(refusal)) from refusal
         key = made.key
         expiry = key.expiry.isoformat().replace("+00:00", "Z") if key.expiry else None
         if options["json"]:

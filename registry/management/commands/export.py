@@ -5,10 +5,9 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from registry import clock
 from registry.exchange.dataset_files import FORMATS, PROFILES, write_dataset
+from registry.management.refusals import Refused, RefusingCommand
 from registry.queries.dataset_frame import known_studies
 from registry.queries.datasets import DATASETS
 
@@ -16,7 +15,7 @@ NOT_YET_FORMATS = ("parquet", "dataset-json")
 NOT_YET_PROFILES = ("limited", "safe-harbor")
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "Write one dataset to a file, and FILE.manifest.json beside it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -28,12 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            told = self._export(**options)
-        except CommandError as refusal:
-            if options["json"]:
-                self.stdout.write(json.dumps({"ok": False, "error": str(refusal)}, ensure_ascii=False))
-            raise
+        told = self._export(**options)
         if options["json"]:
             self.stdout.write(json.dumps(told, ensure_ascii=False))
         else:
@@ -45,16 +39,16 @@ class Command(BaseCommand):
     def _export(self, **options: Any) -> dict[str, Any]:
         dataset = DATASETS.get(options["dataset"])
         if dataset is None:
-            raise CommandError(_unknown("dataset", options["dataset"], DATASETS))
+            raise Refused(_unknown("dataset", options["dataset"], DATASETS))
         _refuse_unless_known("format", options["format"], FORMATS, NOT_YET_FORMATS)
         _refuse_unless_known("profile", options["profile"], PROFILES, NOT_YET_PROFILES)
         known = known_studies()
         named = options["study"]
         if named is not None and named not in known:
-            raise CommandError(_unknown("study", named, known))
+            raise Refused(_unknown("study", named, known))
         out: Path = options["out"]
         if out.is_dir():
-            raise CommandError(f"{out} is a directory. Name a file.")
+            raise Refused(f"{out} is a directory. Name a file.")
         try:
             exported = write_dataset(
                 dataset=dataset,
@@ -67,7 +61,7 @@ class Command(BaseCommand):
                 at=clock.now(),
             )
         except OSError as refusal:
-            raise CommandError(f"{out} cannot be written: {refusal.strerror or refusal}.") from refusal
+            raise Refused(f"{out} cannot be written: {refusal.strerror or refusal}.") from refusal
         return {
             "ok": True,
             "file": str(exported.path),
@@ -92,11 +86,11 @@ class Command(BaseCommand):
 
 def _refuse_unless_known(what: str, given: str, known: Any, not_yet: tuple[str, ...]) -> None:
     if given in not_yet:
-        raise CommandError(
+        raise Refused(
             f"The {what} {given} is not in this version of the registry. There is: {', '.join(known)}."
         )
     if given not in known:
-        raise CommandError(_unknown(what, given, known))
+        raise Refused(_unknown(what, given, known))
 
 
 def _unknown(what: str, given: str, known: Any) -> str:

@@ -5,19 +5,18 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from registry import clock
 from registry.actions.importing.record import RowError
 from registry.actions.imports import ImportReport
 from registry.exchange.bundle import import_directory, other_files
 from registry.exchange.sdtm import SdtmReport, import_sdtm
+from registry.management.refusals import Refused, RefusingCommand
 
 _DEFAULT_STUDY = "CART-AID"
 _PRINTED = 50
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "Load a bundle of CSV files, or SDTM datasets, into a study: all of it or nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,7 +35,7 @@ class Command(BaseCommand):
         if options["source"] == "sdtm":
             if study is None:
                 # Never by default into a study with a visit schedule: everything would be overdue.
-                raise CommandError("Name the study that the datasets make: --study KEY.")
+                raise Refused("Name the study that the datasets make: --study KEY.")
             sdtm = import_sdtm(directory, study_key=study, time_zone=options["time_zone"], **common)
             report, answer = sdtm.report, sdtm.as_json()
         else:

@@ -5,14 +5,15 @@ from argparse import ArgumentParser
 from dataclasses import asdict
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from registry import clock
 from registry.actions import scan
 from registry.clinical.partial_dates import NotADate, parse_date
+from registry.management.refusals import Refused, RefusingCommand
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "Judge every patient without pre-selection and compare with the stored alerts; writes nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -24,7 +25,7 @@ class Command(BaseCommand):
         try:
             as_of = parse_date(options["as_of"]) if options["as_of"] else None
         except NotADate as refusal:
-            raise CommandError(f"--as-of {refusal} is not a date. Write YYYY-MM-DD.") from refusal
+            raise Refused(f"--as-of: {refusal}") from refusal
         differences, patient_count = scan.recount(as_of=as_of or clock.pinned_day(), at=clock.now())
         if options["json"]:
             self.stdout.write(

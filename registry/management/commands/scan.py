@@ -4,16 +4,17 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from registry import clock
 from registry.actions import scan
 from registry.clinical.partial_dates import NotADate, parse_date
+from registry.management.refusals import Refused, RefusingCommand
 from registry.monitoring.catalogue import RULES, UnknownRule, by_key
 from registry.queries import patient_codes
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "Judge patients by the rules in force and store the alerts, in this process."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -27,13 +28,13 @@ class Command(BaseCommand):
             as_of = parse_date(options["as_of"]) if options["as_of"] else None
             rules = (by_key(options["rule"]),) if options["rule"] else RULES
         except NotADate as refusal:
-            raise CommandError(f"--as-of {refusal} is not a date. Write YYYY-MM-DD.") from refusal
+            raise Refused(f"--as-of: {refusal}") from refusal
         except UnknownRule as refusal:
             known = ", ".join(rule.key for rule in RULES)
-            raise CommandError(f"No rule {refusal}. The rules in force are: {known}.") from refusal
+            raise Refused(f"No rule {options['rule']}. The rules in force are: {known}.") from refusal
         patient_ids = patient_codes.ids_of(code=options["patient"]) if options["patient"] else None
         if patient_ids == []:
-            raise CommandError(f"No patient {options['patient']}.")
+            raise Refused(f"No patient {options['patient']}.")
         reports = scan.run_rules(
             as_of=as_of or clock.pinned_day(),
             at=clock.now(),

@@ -9,18 +9,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from registry import clock
 from registry.actions import api_keys, demo_accounts, scan
 from registry.exchange.bundle import import_directory
 from registry.exchange.demo_cohort import SITES, make_cohort
+from registry.management.refusals import Refused, RefusingCommand
 
 STUDY = "CART-AID"
 
 
-class Command(BaseCommand):
+class Command(RefusingCommand):
     help = "An invented cohort, the same for the same number, seed and day. Only where DEMO=1."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -30,9 +30,9 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         if not settings.DEMO:
-            raise CommandError("Invented patients belong into a demonstration only: set DEMO=1.")
+            raise Refused("Invented patients belong into a demonstration only: set DEMO=1.")
         if options["patients"] < 1:
-            raise CommandError("--patients must be at least 1.")
+            raise Refused("--patients must be at least 1.")
         if demo_accounts.are_there():
             self._answer("The demonstration is seeded already.", is_new=False, options=options)
             return
@@ -50,7 +50,7 @@ class Command(BaseCommand):
                 today=lambda time_zone: max(at.date(), clock.today(time_zone=time_zone)),
             )
         if not report.is_clean:
-            raise CommandError(f"The invented cohort was refused: {report.errors[:3]}")
+            raise Refused(f"The invented cohort was refused: {report.errors[:3]}")
         scan.run_rules(as_of=clock.pinned_day(), at=at, trigger="start")
         # By the real clock, as keys are checked: an expiry is no clinical date.
         key = api_keys.make_key(
