@@ -1,7 +1,7 @@
 """A file of comma-separated values, read strictly: RFC 4180, UTF-8, a header, every line whole.
 
 Nothing is repaired in silence: a line of too many cells, a broken quote or a foreign byte is an error
-with its line. A byte order mark and any line ending are fine.
+with its line. A byte order mark and any line ending are fine, also inside a quoted cell.
 """
 
 import csv
@@ -13,6 +13,9 @@ from pathlib import Path
 from registry.clinical.refusals import shortened
 
 LONGEST_CELL = 100_000  # characters
+
+# The csv module gives up at a long cell before it can say of which column; cell_flaw says it.
+csv.field_size_limit(2**31 - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def read_csv(path: Path) -> RawTable:
         if not table.header:
             table.header = [cell.strip() for cell in cells]
         else:
-            table.lines.append((line, [cell.strip() for cell in cells]))
+            table.lines.append((line, [_plain(cell) for cell in cells]))
     if not table.header and table.is_whole:
         return _unreadable(table, "", "The file is empty.", "A header row with the names of the columns.")
     return table
@@ -83,25 +86,27 @@ def _lines(text: str, table: RawTable) -> Iterator[tuple[int, list[str]]]:
             cells = next(reader)
         except StopIteration:
             return
-        except csv.Error as refusal:
+        except csv.Error:
             table.is_whole = False
-            if "field larger" in str(refusal):
-                table.flaws.append(_too_long(line, ""))
-            else:
-                table.flaws.append(
-                    Flaw(
-                        line,
-                        "",
-                        "",
-                        "A quoted cell is not closed before the next comma or the end of the file.",
-                        'Double each quote inside a quoted cell: "the ""second"" dose".',
-                    )
+            table.flaws.append(
+                Flaw(
+                    line,
+                    "",
+                    "",
+                    "A quoted cell is not closed before the next comma or the end of the file.",
+                    'Double each quote inside a quoted cell: "the ""second"" dose".',
                 )
+            )
             if reader.line_num != line:
                 return  # in the middle of a quoted cell: what follows cannot be told from its text
             continue
         if cells and not (len(cells) == 1 and not cells[0].strip()):
             yield line, cells
+
+
+def _plain(cell: str) -> str:
+    """A file saved with other line endings tells the same, so it must not correct what is stored."""
+    return cell.strip().replace("\r\n", "\n").replace("\r", "\n")
 
 
 def cell_flaw(line: int, column: str, value: str) -> Flaw | None:
@@ -119,10 +124,13 @@ def cell_flaw(line: int, column: str, value: str) -> Flaw | None:
     return None
 
 
-def _too_long(line: int, column: str, value: str = "") -> Flaw:
-    length = f"{len(value)} characters" if value else f"more than {LONGEST_CELL} characters"
+def _too_long(line: int, column: str, value: str) -> Flaw:
     return Flaw(
-        line, column, shortened(value), f"The cell has {length}.", f"At most {LONGEST_CELL} characters."
+        line,
+        column,
+        shortened(value),
+        f"The cell has {len(value)} characters.",
+        f"At most {LONGEST_CELL} characters.",
     )
 
 

@@ -323,7 +323,7 @@ def test_a_cell_of_ten_megabytes_comes_back_in_few_words(tmp_path):
 
     report = load(tmp_path, {**BASE, "adverse_events.csv": events})
 
-    assert problems(report) == [("adverse_events.csv", 2, "")]
+    assert problems(report) == [("adverse_events.csv", 2, "narrative")]
     assert len(json.dumps(report.as_json())) < 2_000
 
 

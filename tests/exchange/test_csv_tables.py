@@ -94,9 +94,19 @@ def test_a_cell_of_100000_characters_is_read_and_one_more_is_refused(length, ref
 def test_a_cell_of_ten_megabytes_is_refused_in_few_words(tmp_path, quote):
     table = read(tmp_path, f"a,b\n1,{quote}{'x' * 10_000_000}{quote}\n3,4\n")
 
-    assert [flaw.line for flaw in table.flaws] == [2]
-    assert len(table.flaws[0].value) <= 200
-    assert table.lines == [(3, ["3", "4"])]
+    [(line, cells), following] = table.lines
+    flaw = cell_flaw(line, "b", cells[1])
+    assert flaw is not None
+    assert (flaw.line, flaw.column) == (2, "b")
+    assert len(flaw.value) <= 200
+    assert following == (3, ["3", "4"])
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_a_line_break_inside_a_cell_is_the_same_however_the_file_was_saved(tmp_path, ending):
+    table = read(tmp_path, 'a,b\n1,"two\nlines"\n'.replace("\n", ending))
+
+    assert table.lines == [(2, ["1", "two\nlines"])]
 
 
 def test_a_nul_character_is_refused():
