@@ -4,6 +4,7 @@ One query per kind and batch of patients, series packed into arrays by the serve
 patient. The pre-selection is generous and never narrow: `recompute --diff` judges everybody without it.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -275,9 +276,15 @@ def _event(row: tuple[Any, ...]) -> Event:
         ended_on=PartialDate.parse(ended_on) if ended_on else None,
         reports=(
             EventReport(aware_on, term, coded_term, system, code, narrative),
-            *(EventReport(date.fromisoformat(report[0]), *report[1:]) for report in later),
+            *(_later_report(json.loads(report)) for report in later),
         ),
     )
+
+
+def _later_report(columns: list[str]) -> EventReport:
+    """A raw cursor of Django leaves jsonb as text, so the date in it is text as well."""
+    reported_on, *texts = columns
+    return EventReport(date.fromisoformat(reported_on), *texts)
 
 
 def _rows(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
