@@ -66,6 +66,7 @@ def type_the_visit(page, patient, day):
         "No", exact=True
     ).check()
     page.get_by_role("button", name="Save visit").click()
+    page.wait_for_url("**/saved/**")
 
 
 def rows_for(address, token, resource):
