@@ -170,7 +170,8 @@ def prepare(supervisor: Supervisor, given: dict[str, str], *, patients: int, see
     if noted_mark(given) == mark and (supervisor.engines.data / "static" / "staticfiles.json").exists():
         return
     say("Bringing the tables up to date …")
-    supervisor.run({"migrate": processes.MIGRATE}, as_owner(given))
+    with migrating(given):
+        supervisor.run({"migrate": processes.MIGRATE}, as_owner(given))
     say(f"Inventing {patients} patients, if there are none yet …")
     seeding = ["python", MANAGE, "seed_demo", "--patients", str(patients), "--seed", str(seed)]
     collecting = ["python", MANAGE, "collectstatic", "--noinput", "-v0"]
@@ -273,13 +274,11 @@ def manage(words: list[str]) -> int:
     data = embedded.data_dir()
     if not any(wanted_engines().values()):
         return attended([sys.executable, MANAGE, *words], environment(data))
-    with engines_in_use(data) as started:
+    with engines_in_use(data):
         given = environment(data)
         command = next((word for word in words if not word.startswith("-")), "help")
-        if started and command not in WITHOUT_TABLES and is_empty(given):
-            sys.stderr.write("The database is empty; making its tables first.\n")
-            migrate = processes.here(processes.MIGRATE)
-            subprocess.run(migrate, cwd=ROOT, env=as_owner(given), stdout=sys.stderr, check=True)
+        if command not in WITHOUT_TABLES:
+            make_missing_tables(given)
         if command in UNDOING:
             note_mark(given, "")  # the next bin/demo must look for itself
         if command == "migrate":
@@ -288,8 +287,8 @@ def manage(words: list[str]) -> int:
 
 
 @contextlib.contextmanager
-def engines_in_use(data: Path) -> Iterator[bool]:
-    """Use the engines that run, or start them and stop them again; yields whether they were started.
+def engines_in_use(data: Path) -> Iterator[None]:
+    """Use the engines that run, or start them and stop them again.
 
     Who started them stops them only when no other command uses them any more: that is what the lock counts.
     """
@@ -313,7 +312,7 @@ def engines_in_use(data: Path) -> Iterator[bool]:
             fcntl.flock(users, fcntl.LOCK_UN)
             time.sleep(0.2)
         try:
-            yield started
+            yield
         finally:
             if started:
                 wait_for_other_users(users.fileno())
@@ -330,11 +329,22 @@ def wait_for_other_users(lock: int) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
 
 
-def is_empty(given: dict[str, str]) -> bool:
-    """Return whether the database was never migrated."""
-    with psycopg.connect(given["DATABASE_OWNER_URL"]) as connection:
+def make_missing_tables(given: dict[str, str]) -> None:
+    """Migrate a database that never was; what it says goes to standard error."""
+    with migrating(given) as connection:
         row = connection.execute("SELECT to_regclass('django_migrations') IS NULL").fetchone()
-    return bool(row and row[0])
+        if row and row[0]:
+            sys.stderr.write("The database is empty; making its tables first.\n")
+            migrate = processes.here(processes.MIGRATE)
+            subprocess.run(migrate, cwd=ROOT, env=as_owner(given), stdout=sys.stderr, check=True)
+
+
+@contextlib.contextmanager
+def migrating(given: dict[str, str]) -> Iterator[psycopg.Connection]:
+    """Keep every other start out while the tables may be in the making: it waits, and then finds them."""
+    with psycopg.connect(given["DATABASE_OWNER_URL"], autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtextextended('migrating', 0))")
+        yield connection
 
 
 def attended(words: list[str], given: dict[str, str]) -> int:

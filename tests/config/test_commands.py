@@ -1,11 +1,13 @@
 """bin/demo, bin/manage and compose.yaml start the same things, and say at once what they cannot do."""
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
@@ -127,6 +129,17 @@ def test_the_output_of_manage_is_the_commands_alone_and_so_is_its_exit_code():
     assert failed.returncode == 1
     assert failed.stdout == ""
     assert still_there, "engines found running are left running"
+
+
+def test_two_first_commands_at_once_find_one_set_of_tables(tmp_path):
+    with ThreadPoolExecutor() as both:
+        done = list(
+            both.map(lambda _: bin_("manage", "scan", "--json", REGISTRY_DATA_DIR=str(tmp_path)), range(2))
+        )
+
+    assert [found.returncode for found in done] == [0, 0], [found.stderr for found in done]
+    assert [len(json.loads(found.stdout)["runs"]) for found in done] == [4, 4]
+    assert sum(found.stderr.count("making its tables first") for found in done) == 1
 
 
 def test_two_first_starts_install_once(tmp_path, monkeypatch):
