@@ -226,9 +226,13 @@ def row_words(row: Mapping[str, Any]) -> str:
     if "analyte" in row:
         value = f"{row['analyte']} {row['entered_value']} {units.unit_label(row['entered_unit'])}"
         return f"{value}, collected {on(row['collected_on'])}"
-    named = [
-        str(row[name]) for name in ("code", "event_id", "term", "score", "value", "outcome") if row.get(name)
-    ]
+    # A follow-up report names its event by the number of a row, which says nothing to anybody.
+    about = (
+        ("code", "term", "outcome")
+        if "number" in row
+        else ("code", "event_id", "term", "score", "value", "outcome")
+    )
+    named = [str(row[name]) for name in about if row.get(name)]
     if row.get("kind"):
         named.append(code_lists.SUPPORT_KINDS.get(row["kind"], row["kind"]))
     if row.get("status"):

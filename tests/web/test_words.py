@@ -116,3 +116,15 @@ def test_what_is_no_date_is_refused_and_said_back_shortened(text):
 )
 def test_a_partial_date_is_kept_as_far_as_it_is_known(parts, kept):
     assert str(read_partial(*parts)) == kept
+
+
+def test_a_follow_up_report_in_the_history_shows_no_row_number():
+    row = {"event_id": 60, "number": 1, "term": "", "outcome": "recovered", "reported_on": "2024-05-01"}
+
+    assert words.row_words(row) == "recovered, 1 May 2024"
+
+
+def test_an_event_in_the_history_is_named_by_its_id():
+    row = {"event_id": "AE-7", "term": "Sinusitis", "grade": 2, "grade_scale": "CTCAE-5"}
+
+    assert words.row_words(row) == "AE-7, Sinusitis, grade 2 CTCAE-5"
