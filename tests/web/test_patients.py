@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import resolve
 
 from registry.actions.laboratory import ResultEntry, correct_lab_result
 from registry.models import LabResult
@@ -98,8 +99,10 @@ def test_other_roles_are_led_to_their_work(request, as_user, scene, actor, addre
 def test_the_sponsors_page_tells_of_the_api_and_of_no_patient(as_user, sponsor, scene):
     page = page_of(as_user(sponsor).get("/"))
 
-    assert "/api/v1/exports/" in page
     assert "VIE-0" not in page
+    told = set(re.findall(r"/api/v1/[a-z-]+/", page))
+    assert {"/api/v1/lab-results/", "/api/v1/alerts/", "/api/v1/docs/"} <= told
+    assert {resolve(address).url_name for address in told}.isdisjoint({"api-elsewhere"})
 
 
 def test_queries_of_home_do_not_grow_with_patients(as_user, coordinator, scene, site):
