@@ -55,6 +55,12 @@ def test_a_missing_or_odd_value_stops_the_start_with_its_name(name, value):
     assert name in done.stderr.splitlines()[-1]
 
 
+def test_a_command_says_what_is_missing_in_one_line():
+    done = python("manage.py", "status", "--json", **{**PRODUCTION, "SECRET_KEY": None})
+
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "SECRET_KEY is missing.\n")
+
+
 def test_djangos_own_deployment_check_finds_nothing():
     done = python("manage.py", "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
 
