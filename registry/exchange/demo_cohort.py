@@ -81,6 +81,7 @@ def make_cohort(*, patients: int, seed: int, today: date) -> Cohort:
         _comparator,
         _screened_only,
         _no_evidence_of_lymphoma,
+        _infused_twice,
     )
     for number, show in enumerate(shown[:patients], start=1):
         show(cohort, f"VIE-{number:04}")
@@ -118,15 +119,20 @@ def _patient(
         },
     )
     if infused_on and facts.get("cohort") != "COMPARATOR":
-        cohort.add(
-            "infusions.csv",
-            patient_id=patient_id,
-            infused_on=infused_on,
-            product_id=random.choices([product[0] for product in PRODUCTS], (7, 2, 1))[0],
-            lot=f"L{random.randint(1000, 9999)}",
-            dose_cells=random.randint(50, 200),
-            lymphodepletion="fludarabine and cyclophosphamide",
-        )
+        _infusion(cohort, patient_id, infused_on)
+
+
+def _infusion(cohort: Cohort, patient_id: str, infused_on: date) -> None:
+    random = cohort.random
+    cohort.add(
+        "infusions.csv",
+        patient_id=patient_id,
+        infused_on=infused_on,
+        product_id=random.choices([product[0] for product in PRODUCTS], (7, 2, 1))[0],
+        lot=f"L{random.randint(1000, 9999)}",
+        dose_cells=random.randint(50, 200),
+        lymphodepletion="fludarabine and cyclophosphamide",
+    )
 
 
 def _visits(
@@ -290,6 +296,16 @@ def _no_evidence_of_lymphoma(cohort: Cohort, patient_id: str) -> None:
         narrative="Ultrasound and biopsy: reactive, no evidence of lymphoma.",
         outcome="recovered",
     )
+
+
+def _infused_twice(cohort: Cohort, patient_id: str) -> None:
+    """Two courses, each with its own day 0: what was not yet due of the first is asked for no longer."""
+    first, second = cohort.today - timedelta(days=500), cohort.today - timedelta(days=50)
+    _patient(cohort, patient_id, infused_on=first)
+    _infusion(cohort, patient_id, second)
+    for day_zero, until in ((first, second - timedelta(days=1)), (second, cohort.today)):
+        visits = _visits(cohort, patient_id, day_zero, until=until)
+        _blood_counts(cohort, "VIE", patient_id, day_zero, [on for _, on in visits])
 
 
 def _ordinary_patient(cohort: Cohort, site_id: str, patient_id: str) -> None:
