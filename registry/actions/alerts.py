@@ -64,6 +64,15 @@ class AlreadyDecided(Exception):
         return f"This alert was decided by {who} at {when}. Reload to see the decision."
 
 
+class EvidenceChanged(Exception):
+    """The alert changed between what the person read and what they sent."""
+
+    for_people = (
+        "The evidence changed while you were reading, and nothing is recorded yet."
+        " Look at it again; your reason is kept below."
+    )
+
+
 class ReasonMissing(ValueError):
     """A decision was sent without its reason."""
 
@@ -350,17 +359,28 @@ def take_up(*, alert: Alert, by: User, at: datetime, reason: str = "") -> Alert:
     return _step(alert, to_state="in_review", kind="taken_up", reason=reason, by=by, at=at)
 
 
-def decide(*, alert: Alert, decision: Decision, reason: str, by: User, at: datetime) -> Alert:
+def decide(
+    *,
+    alert: Alert,
+    decision: Decision,
+    reason: str,
+    by: User,
+    at: datetime,
+    seen_at: datetime | None = None,
+) -> Alert:
     """Record a person's decision with its reason, and return the alert as it stands.
 
-    *Need information* leaves it in review. Raises ReasonMissing, AlreadyDecided when somebody was
-    faster, MoveNotAllowed, NotAllowed.
+    `seen_at` is the `last_seen_at` of the alert that the person read. *Need information* leaves it in
+    review. Raises ReasonMissing, AlreadyDecided when somebody was faster, EvidenceChanged when a rule
+    was, MoveNotAllowed, NotAllowed.
     """
     if not reason.strip():
         raise ReasonMissing
     locked = _locked(alert, by)
     if locked.state in DECIDED:
         raise AlreadyDecided(locked)
+    if seen_at is not None and locked.last_seen_at != seen_at:
+        raise EvidenceChanged
     from_state = locked.state
     locked.state = state_after(decision, from_state=from_state)
     locked.decision = decision
@@ -400,6 +420,7 @@ def _save_step(
 __all__ = [
     "AlreadyDecided",
     "Counts",
+    "EvidenceChanged",
     "Judged",
     "MoveNotAllowed",
     "ReasonMissing",

@@ -357,6 +357,29 @@ def test_an_officer_says_that_it_was_seen_or_is_worked_on(as_user, officer, aler
     assert alert.state == state
 
 
+def test_a_decision_on_evidence_that_changed_meanwhile_is_asked_for_again(as_user, officer, alert):
+    person = as_user(officer)
+    page = person.get(page_of(alert=alert)).content.decode()
+    read_at = re.search(r'name="seen_at" value="([^"]+)"', page)[1]
+    type(alert).objects.filter(pk=alert.pk).update(last_seen_at=alert.last_seen_at + timedelta(days=1))
+
+    sent = {"decision": "confirmed", "reason": REASON}
+
+    answer = person.post(f"{page_of(alert=alert)}decide/", sent | {"seen_at": read_at})
+
+    alert.refresh_from_db()
+    told = answer.content.decode()
+    assert (answer.status_code, alert.state) == (409, "open")
+    assert "The evidence changed while you were reading" in told
+    assert REASON in told
+    again = re.search(r'name="seen_at" value="([^"]+)"', told)[1]
+    person.post(
+        f"{page_of(alert=alert)}decide/", {"decision": "confirmed", "reason": REASON, "seen_at": again}
+    )
+    alert.refresh_from_db()
+    assert alert.state == "confirmed"
+
+
 def test_the_second_of_two_officers_is_told_and_reads_the_decision(as_user, officer, other_officer, alert):
     decide(as_user(officer), alert)
 

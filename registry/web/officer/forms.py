@@ -64,3 +64,5 @@ class DecisionForm(forms.Form):
             "max_length": f"Keep the reason within {_LONGEST_REASON:,} characters.",
         },
     )
+    # What the person read: a decision on evidence that changed meanwhile is asked for again.
+    seen_at = forms.DateTimeField(required=False, widget=forms.HiddenInput)

@@ -84,13 +84,16 @@ def take_up(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 @require_POST
 def decide(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Record a decision; of two officers the second is told who was first."""
+    """Record a decision; who was overtaken, by an officer or by new evidence, is told."""
     seen = gates.get_alert(request, public_id, verb="review_alerts")
     form = DecisionForm(request.POST)
     if not form.is_valid():
         return _alert_page(request, seen, form, status=422)
     try:
         alerts.decide(alert=seen, **form.cleaned_data, by=gates.get_user(request), at=now())
+    except alerts.EvidenceChanged as refusal:
+        messages.warning(request, refusal.for_people)
+        return _alert_page(request, gates.get_alert(request, public_id), form, status=409)
     except (alerts.AlreadyDecided, alerts.MoveNotAllowed) as refusal:
         messages.warning(request, refusal.for_people)
     else:
