@@ -174,8 +174,11 @@ class Engines:
         self._lock = lock
 
     def answer(self) -> bool:
-        """Return whether both engines of this data directory answer, whoever runs them."""
-        return self._postgres_answers() and self._valkey_answers()
+        """Return whether both engines of this data directory are ready for work, whoever runs them."""
+        try:
+            return self._is_prepared(_postgres_binaries()) and self._valkey_answers()
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return False
 
     def start(self, *, postgres: bool = True, valkey: bool = True) -> None:
         """Start the engines asked for and return when they answer. Whatever fails leaves none behind."""
@@ -322,14 +325,7 @@ class Engines:
 
     def _make_roles(self, binaries: Path) -> None:
         """Do each first step that an interrupted start left undone."""
-        done = self._ask(
-            binaries,
-            "SELECT count(*) FROM pg_roles WHERE rolname IN ('registry', 'registry_app')"
-            " UNION ALL SELECT count(*) FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member"
-            " WHERE r.rolname = 'registry' AND m.roleid = to_regrole('registry_app')"
-            " UNION ALL SELECT count(*) FROM pg_database WHERE datname = 'registry'",
-        )
-        if done.split() == ["2", "1", "1"]:
+        if self._is_prepared(binaries):
             return
         for step in FIRST_STEPS:
             try:
@@ -337,6 +333,17 @@ class Engines:
             except subprocess.CalledProcessError as refusal:
                 if "already" not in refusal.stderr:
                     raise EnginesFailed(f"{step}: {refusal.stderr.strip()}") from refusal
+
+    def _is_prepared(self, binaries: Path) -> bool:
+        """Return whether every first step is done: until then the server answers, but to nobody of ours."""
+        done = self._ask(
+            binaries,
+            "SELECT count(*) FROM pg_roles WHERE rolname IN ('registry', 'registry_app')"
+            " UNION ALL SELECT count(*) FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member"
+            " WHERE r.rolname = 'registry' AND m.roleid = to_regrole('registry_app')"
+            " UNION ALL SELECT count(*) FROM pg_database WHERE datname = 'registry'",
+        )
+        return done.split() == ["2", "1", "1"]
 
     def _check_durability(self, binaries: Path) -> None:
         """Refuse to go on when a commit would not outlive a power cut, wherever that was set."""
