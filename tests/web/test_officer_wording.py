@@ -55,7 +55,9 @@ RECOVERED = """
 def test_a_certain_cytopenia_is_told_with_its_days_its_limit_and_its_depth():  # CYT-6, CYT-9
     told = cytopenia(RECOVERED, day=60)
 
-    assert wording.line_of(told) == "ANC < 1.0 ×10⁹/L for 29 days, 6 Mar–4 Apr 2024, deepest 0.2"
+    assert wording.line_of(told) == (
+        "ANC < 1.0 ×10⁹/L for 29 days, 6 Mar–4 Apr 2024, deepest 0.2, recovered 10 Apr 2024"
+    )
     assert sentence_of(told) == (
         "Neutrophils were below 1.0 ×10⁹/L from 6 Mar 2024 (day 5) to 4 Apr 2024 (day 34): 29 days, more "
         "than the limit of 28. Deepest: 0.2 ×10⁹/L on 21 Mar 2024 (day 20). Recovered on "
@@ -82,7 +84,7 @@ def test_a_silence_is_told_as_one_and_says_which_count_would_settle_it():  # CYT
     )
 
     assert wording.line_of(told) == (
-        "PLT < 50 ×10⁹/L for 15 days, 6–21 Mar 2024, possibly for 29 days, deepest 25"
+        "PLT < 50 ×10⁹/L for 15 days, 6–21 Mar 2024, possibly for 29 days, deepest 25, no rise seen since"
     )
     assert "29 days, more than the limit of 28, cannot be excluded" in sentence_of(told)
     assert "No value of platelets that proves otherwise since 21 Mar 2024 (14 days)" in sentence_of(told)
@@ -120,7 +122,7 @@ def test_one_low_day_is_told_as_a_day():
         day=60,
     )
 
-    assert wording.line_of(told) == "HGB < 80 g/L on 11 Mar 2024, possibly for 44 days, deepest 70"
+    assert wording.line_of(told) == ("HGB < 80 g/L on 11 Mar 2024, possibly for 44 days, deepest 70, rising")
     assert sentence_of(told).startswith("Haemoglobin was below 80 g/L on 11 Mar 2024 (day 10). From ")
 
 
@@ -151,7 +153,7 @@ def test_the_labels_of_an_episode_are_sentences():  # CYT-10
     [
         (
             "20:0.4 23:0.6",
-            "no count at or above it that a support had not lifted followed up to day 28 (29 Mar",
+            "no count at or above that limit came after it up to day 28 (29 Mar 2024), leaving out those",
         ),
         ("16:0.4 25:1.2 35:0.8", "was low again by day 42, and no recovery lies between"),
         ("10:0.4", "Whether it resolved by then cannot be told"),
@@ -179,6 +181,12 @@ def test_an_overdue_visit_is_told_with_its_window_and_its_days():  # OVD-4
     assert sentence_of(told) == (
         "Visit D28 was due on 29 Mar 2024 (day 28) in the window from 26 Mar 2024 (day 25) to 1 Apr 2024 "
         "(day 31), and is recorded neither as completed nor as missed: 1 day overdue on 2 Apr 2024 (day 32)."
+    )
+
+
+def test_a_visit_of_one_day_is_not_told_as_a_window():
+    assert sentence_of(overdue(3, "D1")).startswith(
+        "Visit D1 was due on 2 Mar 2024 (day 1) and on no other day, and is recorded neither"
     )
 
 

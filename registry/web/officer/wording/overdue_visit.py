@@ -21,10 +21,16 @@ def why(told: Told) -> tuple[Part, ...]:
     return sentence(
         f"Visit {told.text('visit_code')} was due on ",
         Part(told.when(told.on("target_on")), anchor="visits"),
-        f" in the window from {told.when(told.on('opens_on'))} to {told.when(told.on('closes_on'))}, "
-        "and is recorded neither as completed nor as missed: "
+        f"{_window(told)}, and is recorded neither as completed nor as missed: "
         f"{days_in_words(told.days('days_overdue'))} overdue on {told.when(checked_on)}.",
     )
+
+
+def _window(told: Told) -> str:
+    opens, closes = told.on("opens_on"), told.on("closes_on")
+    if opens == closes:
+        return " and on no other day"
+    return f" in the window from {told.when(opens)} to {told.when(closes)}"
 
 
 def what_would_change(told: Told) -> tuple[str, ...]:

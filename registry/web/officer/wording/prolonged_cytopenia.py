@@ -23,7 +23,17 @@ def line(told: Told) -> str:
     lasting = f"for {days_in_words(proven)}, {dates}" if proven else f"on {dates}"
     if told.certainty == "possible":
         lasting += f", possibly for {days_in_words(told.days('possible_days'))}"
-    return f"{lineage(told)} < {low_limit(told)} {lasting}, deepest {told.text('deepest_value')}"
+    depth = f"deepest {told.text('deepest_value')}"
+    return f"{lineage(told)} < {low_limit(told)} {lasting}, {depth}, {_outcome_in_short(told)}"
+
+
+def _outcome_in_short(told: Told) -> str:
+    """Whether it is over, as a queue tells it: what goes on is looked at before what has healed."""
+    if told.text("outcome") == "recovered":
+        return f"recovered {spoken(told.on('recovered_on'))}"
+    return {"recovering": "rising", "censored": "recovery not seen"}.get(
+        told.text("outcome"), "no rise seen since"
+    )
 
 
 def why(told: Told) -> tuple[Part, ...]:

@@ -21,12 +21,14 @@ def line(told: Told) -> str:
 def why(told: Told) -> tuple[Part, ...]:
     landmark = told.limit("landmark_day")
     said = {
-        "landmark": ", and no count at or above it that a support had not lifted followed up to day "
-        f"{landmark} ({spoken(_landmark_on(told))}): not resolved by day {landmark}.",
+        "landmark": f", and no count at or above that limit came after it up to day {landmark} "
+        f"({spoken(_landmark_on(told))}), leaving out those lifted by a support: not resolved by day "
+        f"{landmark}.",
         "bridge": f", was low again by day {told.limit('bridge_to_day')}, and no recovery lies between: "
         f"not resolved by day {landmark}.",
-        "missing_count": f", and no count that a support had not lifted followed up to day {landmark} "
-        f"({spoken(_landmark_on(told))}). Whether it resolved by then cannot be told.",
+        "missing_count": f", and no count came after it up to day {landmark} "
+        f"({spoken(_landmark_on(told))}), leaving out those lifted by a support. "
+        "Whether it resolved by then cannot be told.",
         "unconfirmed_recovery": f", rose by day {landmark}, and the recovery was not confirmed. Whether it "
         f"resolved by day {landmark} cannot be told.",
     }
