@@ -12,6 +12,7 @@ from registry.models import (
     Alert,
     AlertMove,
     Course,
+    Infusion,
     LabResult,
     SupportiveTreatment,
     Visit,
@@ -35,6 +36,7 @@ class AlertFile:
     supports: tuple[SupportiveTreatment, ...]
     events: tuple[AdverseEvent, ...]
     visits: tuple[Visit, ...]
+    infusion: Infusion | None
     latest_contact_on: date | None
 
 
@@ -76,6 +78,9 @@ def alert_file(
             .order_by("started_on", "pk")
         ),
         visits=visits,
+        infusion=Infusion.objects.filter(patient_id=patient_id, course__day_zero=alert.day_zero)
+        .select_related("product")
+        .first(),
         latest_contact_on=_latest_contact(patient_id, visits),
     )
 
@@ -86,7 +91,7 @@ def _results(
     current = Q(analyte__in=analytes, superseded_at__isnull=True, collected_on__range=(from_on, to_on))
     return tuple(
         LabResult.objects.filter(Q(patient_id=patient_id) & (current | Q(pk__in=used)))
-        .select_related("superseded_by")
+        .select_related("superseded_by", "supersedes")
         .order_by("collected_on", "pk")
     )
 

@@ -1,7 +1,7 @@
 """The review page of one alert, put together from its file: sentences, values, plot, context, log."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from registry.clinical.partial_dates import NotADate, PartialDate
 from registry.clinical.study_days import local_date
-from registry.models import AdverseEvent, Alert, AlertMove, SupportiveTreatment, Visit
+from registry.models import AdverseEvent, Alert, AlertMove, Infusion, SupportiveTreatment, User, Visit
 from registry.monitoring.lifecycle import moves_from
 from registry.queries.alert_file import AlertFile, alert_file
 from registry.web.officer import wording
@@ -101,6 +101,8 @@ class Page:
     merged_into: Alert | None
     absorbed: tuple[Alert, ...]
     next_states: tuple[str, ...]
+    reviewer: User | None
+    infusion: Infusion | None
 
 
 def page_of(*, alert: Alert) -> Page:
@@ -143,13 +145,22 @@ def page_of(*, alert: Alert) -> Page:
         decisions=tuple((move, wording.title_of(move.alert.rule)) for move in file.earlier_decisions),
         steps=tuple(Step(move, MOVE_WORDS.get(move.kind, move.kind)) for move in reversed(file.moves)),
         latest_decision=latest,
-        changed_since=tuple(_differences(latest.evidence, alert.evidence)) if latest else (),
+        changed_since=tuple(_differences(told, latest.evidence)) if latest else (),
         stored=tuple(_pairs(alert.evidence)),
         limits=tuple(_pairs(alert.limits)),
         merged_into=next((other for other in file.others if other.pk == alert.merged_into_id), None),
         absorbed=tuple(other for other in file.others if other.merged_into_id == alert.pk),
         next_states=moves_from(alert.state, by="person"),
+        reviewer=_reviewer(alert, file.moves),
+        infusion=file.infusion,
     )
+
+
+def _reviewer(alert: Alert, moves: Sequence[AlertMove]) -> User | None:
+    """Who works on it, so that two officers do not."""
+    if alert.state != "in_review":
+        return None
+    return next((move.by for move in reversed(moves) if move.by and move.to_state == "in_review"), None)
 
 
 def _other(alert: Alert) -> Other:
@@ -187,12 +198,24 @@ def _partial(text: str) -> PartialDate | None:
         return None
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Difference]:
-    """What the evidence says now and did not say at the decision; ids of results are counted, not listed."""
+def _differences(told: wording.Told, before: Mapping[str, Any]) -> Iterator[Difference]:
+    """What the evidence says now and did not say at the decision.
+
+    Ids of results are counted, not listed; labels are the sentences that the page has for them.
+    """
+    now = told.evidence
     for key in dict.fromkeys([*before, *now]):
-        if before.get(key) != now.get(key):
+        if before.get(key) == now.get(key):
+            continue
+        if key == "labels":
+            yield Difference(_name(key), _labels(replace(told, evidence=before)), _labels(told))
+        else:
             words = _count if key == "results" else _value
             yield Difference(_name(key), words(before.get(key)), words(now.get(key)))
+
+
+def _labels(told: wording.Told) -> str:
+    return " ".join(wording.reasons_of(told).labels) or "–"
 
 
 def _count(ids: Any) -> str:

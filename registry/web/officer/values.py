@@ -1,7 +1,7 @@
 """The results behind an alert as table rows: as entered, canonical, graded twice, and what they count as."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -110,6 +110,8 @@ def _series(
     counted = _counted_days(file, lineage, results, limits) if lineage else {}
     recovery = _recovery_days(file.alert.evidence, counted, limits)
     triggering = _days_of_trigger(file.alert.evidence)
+    landmark_low = _last_low_of_landmark(file.alert.evidence)
+    shown = {result.pk for result in results}
     rows: list[ValueRow] = []
     days_seen: set[date] = set()
     for result in results:
@@ -125,8 +127,12 @@ def _series(
                 grade_v5=_grade(result, "5.0"),
                 grade_v6=_grade(result, "6.0"),
                 state=_state(result, counted),
-                marks=tuple(filter(None, _marks(result, file, counted, recovery, limit))),
-                is_used=result.pk in used or (analyte, result.collected_on) in triggering,
+                marks=tuple(
+                    filter(None, [*_marks(result, file, counted, recovery, limit), _was(result, shown)])
+                ),
+                is_used=result.pk in used
+                or (analyte, result.collected_on) in triggering
+                or (result.collected_on == landmark_low and _state(result, counted) == "low"),
                 is_superseded=result.superseded_at is not None,
             )
         )
@@ -170,6 +176,11 @@ def _days_of_trigger(evidence: Mapping[str, Any]) -> frozenset[tuple[str, date]]
     """The results that a laboratory trigger names, by analyte and day: `ALC 4.6 ×10⁹/L on 2024-09-12`."""
     found = (_TRIGGERING.fullmatch(str(words)) for words in evidence.get("matched", ()))
     return frozenset((hit[1], date.fromisoformat(hit[2])) for hit in found if hit)
+
+
+def _last_low_of_landmark(evidence: Mapping[str, Any]) -> date | None:
+    """The day that rule 3 stands on: it stores the last low day up to day 28 instead of results (LMK-1)."""
+    return date.fromisoformat(evidence["last_low_on"]) if "reading" in evidence else None
 
 
 def _counted_days(
@@ -255,6 +266,14 @@ def _marks(
     else:
         yield {"low": "low", "supported": "lifted by a support", "not_low": ""}[day.state]
         yield recovery.get(result.collected_on, "")
+
+
+def _was(result: LabResult, shown: Collection[int]) -> str:
+    """What a corrected value was before, unless the old value has a row of its own."""
+    older = getattr(result, "supersedes", None)
+    if older is None or older.pk in shown:
+        return ""
+    return f"corrected, was {older.entered_value} {unit_label(older.entered_unit)}"
 
 
 def _grade(result: LabResult, version: Version) -> str:
