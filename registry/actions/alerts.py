@@ -61,7 +61,7 @@ class AlreadyDecided(Exception):
     def for_people(self) -> str:
         who = str(self.alert.decided_by)
         when = self.alert.decided_at.strftime("%H:%M UTC on %d %b %Y") if self.alert.decided_at else "before"
-        return f"This alert was decided by {who} at {when}. Reload to see the decision."
+        return f"This alert was decided by {who} at {when}."
 
 
 class EvidenceChanged(Exception):

@@ -71,10 +71,7 @@ class MoveNotAllowed(Exception):
     def for_people(self) -> str:
         """What a person reads who asked for the move."""
         if self.from_state not in WAITING:
-            return (
-                f"This alert is already {_words(self.from_state)}. Reload to see what happened; "
-                "only new evidence opens it again."
-            )
+            return f"This alert is already {_words(self.from_state)}; only new evidence opens it again."
         return (
             f"An alert that is {_words(self.from_state)} cannot become {_words(self.to_state)}. "
             f"From here it can become {_one_of(moves_from(self.from_state, by=self.by))}."

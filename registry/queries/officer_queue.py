@@ -1,11 +1,12 @@
 """The safety officer's queue: what waits for a person, in the order in which it should be read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 
 from registry.access.scope import Rows
-from registry.models import Alert, Site
+from registry.models import Alert, AlertMove, Site, User
 from registry.models.alert import SEVERITIES, STATES
 from registry.monitoring.lifecycle import DECIDED, SETTLED, WAITING
 
@@ -138,6 +139,15 @@ def neighbours(*, rows: Rows, filters: Filters, alert: Alert) -> Neighbours:
         previous=ranked.filter(_beside("lt", place)).order_by("-rank", "-raised_at", "-pk").first(),
         following=ranked.filter(_beside("gt", place)).order_by("rank", "raised_at", "pk").first(),
     )
+
+
+def reviewers(*, alerts: Iterable[Alert]) -> dict[int, User]:
+    """Who took up each of these alerts that is in review, by the alert's key."""
+    in_review = [alert.pk for alert in alerts if alert.state == "in_review"]
+    if not in_review:
+        return {}
+    moves = AlertMove.objects.filter(alert__in=in_review, to_state="in_review", by__isnull=False)
+    return {move.alert_id: move.by for move in moves.select_related("by").order_by("at", "pk") if move.by}
 
 
 def _visible(rows: Rows) -> QuerySet[Alert]:

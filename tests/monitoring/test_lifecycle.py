@@ -66,9 +66,7 @@ def test_a_refusal_tells_people_what_happened():
     with pytest.raises(MoveNotAllowed) as refusal:
         check_move(from_state="dismissed", to_state="confirmed", by="person")
 
-    assert refusal.value.for_people == (
-        "This alert is already dismissed. Reload to see what happened; only new evidence opens it again."
-    )
+    assert refusal.value.for_people == ("This alert is already dismissed; only new evidence opens it again.")
 
 
 def test_a_refusal_tells_people_what_is_possible():

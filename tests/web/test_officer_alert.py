@@ -119,6 +119,38 @@ def test_a_value_used_and_corrected_since_stays_with_its_correction(as_user, off
     ]
 
 
+def test_a_corrected_value_says_what_it_was(as_user, officer, alert):
+    recovered = LabResult.objects.get(patient=alert.patient, value="1.5")
+    newer = make_result(patient=alert.patient, collected_on=recovered.collected_on, value="1.2")
+    LabResult.objects.filter(pk=recovered.pk).update(
+        superseded_by=newer, superseded_at=MORNING, superseded_reason="typing error"
+    )
+
+    rows = values_on(as_user(officer).get(page_of(alert=alert)))
+
+    assert [row[-1] for row in rows if row[0].startswith("day 42")] == ["recovery, corrected, was 1.5 ×10⁹/L"]
+
+
+def test_the_low_day_of_the_landmark_is_marked_as_its_evidence(as_user, officer, alert):  # LMK-1
+    landmark = alert_of(patient=alert.patient, rule="unresolved_at_day_28")
+
+    rows = values_on(as_user(officer).get(page_of(alert=landmark)))
+
+    assert [row[0] for row in rows if "used as evidence" in row[-1]] == ["day 28, 29 Mar 2024"]
+
+
+def test_whom_it_is_about_stands_at_the_head(as_user, officer, alert):
+    alert.patient.follow_up_ended_on = DAY_0 + timedelta(days=60)
+    alert.patient.follow_up_end_reason = "death"
+    alert.patient.save()
+
+    page = read(as_user(officer).get(page_of(alert=alert)))
+
+    assert f"{alert.patient.get_sex_display()}, born {alert.patient.birth_year}." in page
+    assert alert.patient.get_diagnosis_display() in page
+    assert "Follow-up ended day 60, 30 Apr 2024: " in page
+
+
 def test_the_plot_shows_limit_run_day_0_and_hollow_values(as_user, officer, alert):
     page = as_user(officer).get(page_of(alert=alert)).content.decode()
 
@@ -225,6 +257,7 @@ def test_new_evidence_on_a_decided_alert_says_what_is_new(as_user, officer, aler
 
     assert "New since your decision." in page
     assert "certain days 32 40" in page
+    assert "Open again. Earlier decision: Not confirmed by officer" in page
     assert f"“{REASON}”" in page
 
 
@@ -387,10 +420,40 @@ def test_the_second_of_two_officers_is_told_and_reads_the_decision(as_user, offi
 
     page = read(answer)
     assert "This alert was decided by officer at" in page
+    assert answer.status_code == 409
     assert f"“{REASON}”" in page
-    assert "I disagree." not in page
+    assert "Not recorded: what you wrote I disagree." in page
+    assert "Record the decision" not in page
+    assert not AlertMove.objects.filter(reason="I disagree.").exists()
     alert.refresh_from_db()
     assert alert.decided_by == officer
+
+
+def test_what_is_sent_twice_is_told_as_done(as_user, officer, alert):
+    person = as_user(officer)
+    person.post(f"{page_of(alert=alert)}acknowledge/")
+
+    assert "That was done already; nothing changed." in read(
+        person.post(f"{page_of(alert=alert)}acknowledge/", follow=True)
+    )
+    assert AlertMove.objects.filter(alert=alert, kind="acknowledged").count() == 1
+
+
+def test_who_works_on_an_alert_is_named_to_the_others(as_user, officer, other_officer, alert):
+    as_user(officer).post(f"{page_of(alert=alert)}take-up/")
+
+    person = as_user(other_officer)
+    assert "In review with officer." in read(person.get(page_of(alert=alert)))
+    assert "with officer" in read(person.get("/alerts/"))
+
+
+@pytest.mark.parametrize("step", ["acknowledge", "take-up", "decide"])
+def test_a_reload_of_a_sent_form_leads_to_the_alert_and_changes_nothing(as_user, officer, alert, step):
+    answer = as_user(officer).get(f"{page_of(alert=alert)}{step}/?state=open")
+
+    assert (answer.status_code, answer["Location"]) == (302, f"{page_of(alert=alert)}?state=open")
+    alert.refresh_from_db()
+    assert alert.state == "open"
 
 
 @pytest.mark.parametrize("state", ["resolved", "withdrawn"])
@@ -399,7 +462,7 @@ def test_an_alert_that_is_settled_takes_no_decision(as_user, officer, alert, sta
 
     answer = decide(as_user(officer), alert)
 
-    assert f"This alert is already {state}." in read(answer)
+    assert f"This alert is already {state}; only new evidence opens it again." in read(answer)
     alert.refresh_from_db()
     assert alert.state == state
 

@@ -1,7 +1,8 @@
 """Every address as every actor, against one table. An address without a row fails.
 
-302 signed out: to the login. 404: may not know that it exists. 403: may look, may not act. 405: not by
-this method. 401: the API wants a key, a signed-in person has none.
+302 signed out: to the login; signed in: to the page that is meant, which has a row of its own. 404: may
+not know that it exists. 403: may look, may not act. 405: not by this method. 401: the API
+wants a key, a signed-in person has none.
 """
 
 import pytest
@@ -58,9 +59,9 @@ GET = """
     patients/<patient>/events/<event>/follow-up/  | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     alerts/                                       | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 403   | 403   | 200   | 302
     alerts/<alert>/                               | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
-    alerts/<alert>/acknowledge/                   | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
-    alerts/<alert>/take-up/                       | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
-    alerts/<alert>/decide/                        | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
+    alerts/<alert>/acknowledge/                   | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
+    alerts/<alert>/take-up/                       | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
+    alerts/<alert>/decide/                        | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
     status/                                       | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 403   | 200   | 200   | 302
     healthz                                       | 200    | 200   | 200 | 200   | 200   | 200  | 200   | 200   | 200   | 200   | 200
     readyz                                        | 503    | 503   | 503 | 503   | 503   | 503  | 503   | 503   | 503   | 503   | 503

@@ -5,7 +5,7 @@
 async function obstacleTo(form) {
   let answer;
   try {
-    answer = await fetch(location.href, { redirect: "manual", cache: "no-store" });
+    answer = await fetch(form.dataset.page || location.href, { redirect: "manual", cache: "no-store" });
   } catch {
     return "offline";
   }

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from functools import wraps
 from uuid import UUID
 
 from django.contrib import messages
@@ -10,13 +11,14 @@ from django.core.paginator import Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from registry.access import gates
 from registry.access.roles import may
 from registry.access.scope import Rows, rows_of
 from registry.actions import alerts
-from registry.clock import now
+from registry.clinical.study_days import study_day
+from registry.clock import now, today
 from registry.models import Alert
 from registry.models.alert import DECISIONS
 from registry.monitoring.catalogue import RULES
@@ -70,19 +72,32 @@ def alert(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return _alert_page(request, gates.get_alert(request, public_id), DecisionForm())
 
 
-@require_POST
+def _sent_by_form(act: Callable[[HttpRequest, UUID], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Acts on POST alone. Who comes to the address otherwise, by a reload or after signing in again,
+    is led to the alert instead of to an empty page.
+    """
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @wraps(act)
+    def view(request: HttpRequest, public_id: UUID) -> HttpResponse:
+        return act(request, public_id) if request.method == "POST" else redirect(_back(request, public_id))
+
+    return view
+
+
+@_sent_by_form
 def acknowledge(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Say that a person has seen it."""
     return _step(request, public_id, alerts.acknowledge, "You acknowledged this alert.")
 
 
-@require_POST
+@_sent_by_form
 def take_up(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Say that a person works on it."""
     return _step(request, public_id, alerts.take_up, "This alert is in review with you.")
 
 
-@require_POST
+@_sent_by_form
 def decide(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Record a decision; who was overtaken, by an officer or by new evidence, is told."""
     seen = gates.get_alert(request, public_id, verb="review_alerts")
@@ -91,14 +106,12 @@ def decide(request: HttpRequest, public_id: UUID) -> HttpResponse:
         return _alert_page(request, seen, form, status=422)
     try:
         alerts.decide(alert=seen, **form.cleaned_data, by=gates.get_user(request), at=now())
-    except alerts.EvidenceChanged as refusal:
+    except (alerts.EvidenceChanged, alerts.AlreadyDecided, alerts.MoveNotAllowed) as refusal:
+        # The page as it is now, with what the person wrote: nothing typed is lost by coming second.
         messages.warning(request, refusal.for_people)
         return _alert_page(request, gates.get_alert(request, public_id), form, status=409)
-    except (alerts.AlreadyDecided, alerts.MoveNotAllowed) as refusal:
-        messages.warning(request, refusal.for_people)
-    else:
-        decision = DECISIONS[form.cleaned_data["decision"]]
-        messages.success(request, f"Your decision is recorded: {decision.lower()}.")
+    decision = DECISIONS[form.cleaned_data["decision"]]
+    messages.success(request, f"Your decision is recorded: {decision.lower()}.")
     return redirect(_back(request, public_id))
 
 
@@ -106,7 +119,12 @@ def _step(request: HttpRequest, public_id: UUID, act: Callable[..., Alert], said
     seen = gates.get_alert(request, public_id, verb="review_alerts")
     try:
         act(alert=seen, by=gates.get_user(request), at=now())
-    except (alerts.AlreadyDecided, alerts.MoveNotAllowed) as refusal:
+    except alerts.MoveNotAllowed as refusal:
+        if refusal.from_state == refusal.to_state:
+            messages.info(request, "That was done already; nothing changed.")
+        else:
+            messages.warning(request, refusal.for_people)
+    except alerts.AlreadyDecided as refusal:
         messages.warning(request, refusal.for_people)
     else:
         messages.success(request, said)
@@ -125,6 +143,7 @@ def _alert_page(request: HttpRequest, seen: Alert, form: DecisionForm, *, status
             "alert": seen,
             "patient": seen.patient,
             "form": form,
+            "today": study_day(today(time_zone=seen.patient.site.time_zone), day_zero=seen.day_zero),
             "may_review": may(user, "review_alerts", patient=seen.patient),
             "may_see_patient": may(user, "see_patients", patient=seen.patient),
             "is_mine": seen.decided_by_id == user.pk,
@@ -143,6 +162,8 @@ def _filter_form(request: HttpRequest, rows: Rows) -> FilterForm:
 
 
 def _lines(found: Iterable[Alert], *, at: datetime) -> list[dict[str, object]]:
+    found = list(found)
+    reviewers = officer_queue.reviewers(alerts=found)
     return [
         {
             "alert": each,
@@ -150,6 +171,7 @@ def _lines(found: Iterable[Alert], *, at: datetime) -> list[dict[str, object]]:
             "subject": wording.subject_of(each),
             "line": wording.line_of(wording.told_of(each)),
             "age_days": (at - each.raised_at).days,
+            "reviewer": reviewers.get(each.pk),
         }
         for each in found
     ]
