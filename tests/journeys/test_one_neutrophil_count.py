@@ -108,7 +108,7 @@ def test_from_a_typed_count_to_a_decision_to_a_sponsors_row(live_server, page, p
     page.get_by_label("Confirmed", exact=True).check()
     page.get_by_label("Reason").fill("Seen in the notes; marrow examination asked for.")
     page.get_by_role("button", name="Record the decision").click()
-    page.wait_for_load_state()
+    wait_until(lambda: AlertMove.objects.filter(decision="confirmed").exists())
     alert.refresh_from_db()
     assert (alert.state, str(alert.decided_by)) == ("confirmed", "okafor")
     assert AlertMove.objects.get(decision="confirmed").reason.startswith("Seen in the notes")
