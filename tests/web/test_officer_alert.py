@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from registry.actions import alerts
 from registry.models import Alert, AlertMove, LabResult
+from registry.templatetags.words import moment
 from tests.factories import DAY_0, NIGHT, make_alert, make_event, make_patient, make_result, make_visit
 from tests.web.officer_record import LOW_FOR_A_MONTH, MORNING, alert_of, judge, page_of, write
 
@@ -202,6 +203,27 @@ def test_an_overdue_visit_shows_the_latest_contact_and_the_visits_made(as_user, 
 
     assert "Latest contact: day 14, 15 Mar 2024." in page
     assert "D14 Completed day 14, 15 Mar 2024" in page
+
+
+def test_a_resolved_visit_says_when_it_was_made_and_entered(as_user, officer, patient):  # OVD-9
+    visit = make_visit(patient=patient, code="D28", visited_on=DAY_0 + timedelta(days=40))
+    late = make_alert(patient=patient, rule="overdue_visit", subject=f"D28@{DAY_0}", state="resolved")
+    AlertMove.objects.create(
+        alert=late,
+        patient=patient,
+        kind="resolved",
+        from_state="open",
+        to_state="resolved",
+        at=MORNING,
+        rule_version=1,
+        evidence={},
+    )
+
+    page = read(as_user(officer).get(page_of(alert=late)))
+
+    assert "Resolved by a change of the record on 29 Jun 2024, 08:00 (Vienna time)." in page
+    assert f"Visit D28: day 40, 10 Apr 2024, entered {moment(visit.entered_at, 'Europe/Vienna')}." in page
+    assert "What would change this" not in page
 
 
 def test_context_is_what_lies_within_a_month_of_the_alert(as_user, officer, alert):

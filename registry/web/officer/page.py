@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from registry.clinical.partial_dates import NotADate, PartialDate
 from registry.clinical.study_days import local_date
 from registry.models import AdverseEvent, Alert, AlertMove, Infusion, SupportiveTreatment, User, Visit
-from registry.monitoring.lifecycle import moves_from
+from registry.monitoring.lifecycle import SETTLED, moves_from
 from registry.queries.alert_file import AlertFile, alert_file
 from registry.web.officer import wording
 from registry.web.officer.plots import plot_of, summary_of
@@ -102,6 +102,8 @@ class Page:
     absorbed: tuple[Alert, ...]
     next_states: tuple[str, ...]
     reviewer: User | None
+    settled: AlertMove | None
+    settled_by: Visit | None
     infusion: Infusion | None
 
 
@@ -152,6 +154,8 @@ def page_of(*, alert: Alert) -> Page:
         absorbed=tuple(other for other in file.others if other.merged_into_id == alert.pk),
         next_states=moves_from(alert.state, by="person"),
         reviewer=_reviewer(alert, file.moves),
+        settled=_settled(alert, file.moves),
+        settled_by=_settled_by(alert, file.visits),
         infusion=file.infusion,
     )
 
@@ -161,6 +165,23 @@ def _reviewer(alert: Alert, moves: Sequence[AlertMove]) -> User | None:
     if alert.state != "in_review":
         return None
     return next((move.by for move in reversed(moves) if move.by and move.to_state == "in_review"), None)
+
+
+def _settled(alert: Alert, moves: Sequence[AlertMove]) -> AlertMove | None:
+    """The move that took the alert out of the queue without a person."""
+    if alert.state not in SETTLED:
+        return None
+    return next((move for move in reversed(moves) if move.to_state == alert.state), None)
+
+
+def _settled_by(alert: Alert, visits: Sequence[Visit]) -> Visit | None:
+    """The visit whose record resolved an overdue one (rules.md OVD-9)."""
+    if alert.rule != "overdue_visit" or alert.state != "resolved":
+        return None
+    code = alert.subject.partition("@")[0]
+    return next(
+        (visit for visit in visits if visit.code == code and visit.course.day_zero == alert.day_zero), None
+    )
 
 
 def _other(alert: Alert) -> Other:
