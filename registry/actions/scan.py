@@ -23,6 +23,7 @@ from registry.monitoring.catalogue import RULES
 from registry.monitoring.rule import Rule
 from registry.queries import evidence
 from registry.queries.evidence import BATCH, Candidate
+from registry.queries.preselection import patients_who_could
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,10 @@ def _run_rule(
     with _one_run_at_a_time(rule):
         with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
             everybody = evidence.candidates(as_of=as_of, at=at, patient_ids=patient_ids)
-            could = evidence.patients_who_could(needs=rule.needs, rule_key=rule.key)
+            could = patients_who_could(
+                rule=rule,
+                latest_day=max((candidate.as_of for candidate in everybody), default=at.date()),
+            )
             run = ScanRun.objects.create(
                 rule=rule.key,
                 rule_version=rule.version,

@@ -1,7 +1,7 @@
-"""Patients as the rules see them: who is in scope, who could have a finding, and their histories.
+"""Patients as the rules see them: who is in scope, and their histories.
 
 One query per kind and batch of patients, series packed into arrays by the server; never a query per
-patient. The pre-selection is generous and never narrow: `recompute --diff` judges everybody without it.
+patient.
 """
 
 import json
@@ -16,9 +16,7 @@ from django.db import connection
 from registry.clinical.partial_dates import PartialDate
 from registry.clinical.study_days import local_date
 from registry.clinical.visit_windows import ScheduledVisit, ScheduleVersion
-from registry.monitoring.blood_counts import LINEAGES, CountLimits
 from registry.monitoring.evidence import Event, EventReport, History, LabPoint, RecordedVisit, Support
-from registry.monitoring.rule import Needs
 
 BATCH = 500
 
@@ -76,44 +74,6 @@ def candidates(
         is_in_scope = bool(enrolled_on and first_day_zero and enrolled_on <= day and first_day_zero <= day)
         found.append(Candidate(patient_id, day, is_in_scope))
     return found
-
-
-def patients_who_could(*, needs: Needs, rule_key: str) -> set[int] | None:
-    """Return the patients who meet one of the rule's necessary conditions; None: everybody.
-
-    A patient with a live alert of the rule is always among them: the alert may have lost its ground.
-    """
-    if needs.everyone:
-        return None
-    conditions = ["SELECT patient_id FROM registry_alert WHERE rule = %(rule)s AND merged_into_id IS NULL"]
-    parameters: dict[str, Any] = {"rule": rule_key}
-    if needs.low_results:
-        # At the limit is not low, but `<limit` is (CYT-1): at or below, to be generous.
-        conditions.append(
-            """
-            SELECT r.patient_id FROM registry_labresult r
-            JOIN unnest(%(lineages)s::text[], %(limits)s::numeric[]) AS low (analyte, at_most)
-                ON low.analyte = r.analyte AND r.value <= low.at_most
-            WHERE r.superseded_at IS NULL
-            """
-        )
-        parameters["lineages"] = list(LINEAGES)
-        parameters["limits"] = [CountLimits().low_below(lineage) for lineage in LINEAGES]
-    if needs.adverse_events:
-        conditions.append("SELECT patient_id FROM registry_adverseevent")
-    if needs.new_malignancy_answers:
-        conditions.append(
-            "SELECT patient_id FROM registry_visit WHERE new_malignancy OR new_malignancy_text <> ''"
-        )
-    if needs.analytes:
-        conditions.append(
-            "SELECT patient_id FROM registry_labresult WHERE superseded_at IS NULL"
-            " AND analyte = ANY (%(analytes)s)"
-        )
-        parameters["analytes"] = list(needs.analytes)
-    if needs.cause_of_death:
-        conditions.append("SELECT id FROM registry_patient WHERE cause_of_death <> ''")
-    return {row[0] for row in _rows(" UNION ".join(conditions), parameters)}
 
 
 @dataclass(frozen=True, slots=True)
