@@ -43,6 +43,11 @@ class Patient(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["study", "code"], name="patient_code_is_unique"),
             models.UniqueConstraint(fields=["id", "study"], name="patient_with_study"),
+            # Row-level security tells a canary by the sign of its key.
+            models.CheckConstraint(
+                condition=Q(id__gt=0, study_id__gt=0) | Q(id__lt=0, study_id__lt=0),
+                name="patient_is_a_canary_with_its_study",
+            ),
             one_of("sex", code_lists.SEXES, table="patient"),
             one_of("diagnosis", code_lists.DIAGNOSES, table="patient"),
             one_of("cohort", code_lists.COHORTS, table="patient"),

@@ -56,6 +56,10 @@ class Membership(models.Model):
                 )
                 | Q(role__in=list(SYSTEM_ROLES), site__isnull=True, study__isnull=True, sponsor__isnull=True),
             ),
+            models.CheckConstraint(
+                name="membership_is_of_no_canary",
+                condition=~Q(site_id__lt=0) & ~Q(study_id__lt=0) & ~Q(sponsor_id__lt=0),
+            ),
             models.UniqueConstraint(
                 fields=["user", "role", "site", "study", "sponsor"],
                 condition=Q(ended_at__isnull=True),

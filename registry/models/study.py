@@ -18,11 +18,24 @@ class Sponsor(models.Model):
 
 
 class Study(models.Model):
-    """One registry study of one sponsor; everything clinical hangs below it."""
+    """One registry study of one sponsor; everything clinical hangs below it.
+
+    `is_canary`: invented patients whom every night must find, and nobody else may see. Their keys are
+    negative, here and in every table below, which is what row-level security goes by (migration 0005).
+    """
 
     key = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=200)
     sponsor = models.ForeignKey(Sponsor, on_delete=models.PROTECT, related_name="studies")
+    is_canary = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(id__gt=0, is_canary=False) | Q(id__lt=0, is_canary=True),
+                name="study_of_canaries_has_a_negative_key",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.key
