@@ -1,4 +1,4 @@
-"""A real Celery worker in its own processes, on the test's database and broker."""
+"""Real Celery workers and beats in processes of their own, on the test's database and broker."""
 
 import os
 import signal
@@ -11,36 +11,54 @@ from contextlib import contextmanager
 from django.db import connection
 
 
-def application_url() -> str:
-    """The test's database as the application's own role sees it."""
+def application_url(*, role: str = "registry_app") -> str:
+    """The test's database as the application's own role sees it, or another role."""
     there = connection.settings_dict
     if there["PORT"]:
-        return f"postgresql://registry_app@{there['HOST']}:{there['PORT']}/{there['NAME']}"
-    return f"postgresql://registry_app@/{there['NAME']}?host={there['HOST']}"
+        return f"postgresql://{role}@{there['HOST']}:{there['PORT']}/{there['NAME']}"
+    return f"postgresql://{role}@/{there['NAME']}?host={there['HOST']}"
 
 
 @contextmanager
-def running_worker(*, children: int = 1) -> Iterator[subprocess.Popen]:
-    """A prefork worker for as long as the block lasts; killed as a whole at the end."""
-    command = [sys.executable, "-m", "celery", "-A", "config", "worker", "-l", "warning", "-c", str(children)]
-    worker = subprocess.Popen(
-        [*command, "--without-gossip", "--without-mingle"],
-        env={**os.environ, "DATABASE_URL": application_url()},
+def running_worker(*, children: int = 1, **elsewhere: str) -> Iterator[subprocess.Popen]:
+    """A prefork worker for as long as the block lasts; killed as a whole at the end.
+
+    `elsewhere` names a DATABASE_URL or REDIS_URL that is not the test's.
+    """
+    words = ["worker", "-l", "warning", "-c", str(children), "--without-gossip", "--without-mingle"]
+    with _running(words, elsewhere) as worker:
+        yield worker
+
+
+@contextmanager
+def running_beat(**elsewhere: str) -> Iterator[subprocess.Popen]:
+    """Beat with the real timetable: everything is due when it starts, and again every minute."""
+    with _running(["beat", "-l", "warning", "--pidfile="], elsewhere) as beat:
+        yield beat
+
+
+@contextmanager
+def _running(words: list[str], elsewhere: dict[str, str]) -> Iterator[subprocess.Popen]:
+    if "DATABASE_URL" not in elsewhere:
+        elsewhere = {**elsewhere, "DATABASE_URL": application_url()}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "config", *words],
+        env={**os.environ, **elsewhere},
         start_new_session=True,
     )
     try:
-        yield worker
+        yield process
     finally:
-        kill(worker)
+        kill(process)
 
 
-def kill(worker: subprocess.Popen) -> None:
-    """As the kernel does when memory runs out: the worker and its children at once, no goodbye."""
+def kill(process: subprocess.Popen) -> None:
+    """As the kernel does when memory runs out: the process and its children at once, no goodbye."""
     try:
-        os.killpg(worker.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-    worker.wait()
+    process.wait()
 
 
 def wait_until(holds: Callable[[], object], *, seconds: float = 30) -> None:

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import psycopg
@@ -14,6 +13,7 @@ import pytest
 
 from config import embedded
 from config.embedded import ROOT, AlreadyRunning, Engines
+from tests.processes import family, wait_until_gone
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
@@ -47,39 +47,6 @@ def engines(place):
     made = Engines(place)
     yield made
     made.stop()
-
-
-def family(pid):
-    """Return the process and all below it, as the kernel counts them."""
-    parents = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            found, _, rest = stat.read_text().rpartition(")")
-        except OSError:
-            continue
-        parents[int(found.split()[0])] = int(rest.split()[1])
-    members = {pid}
-    while more := {child for child, parent in parents.items() if parent in members} - members:
-        members |= more
-    return members
-
-
-def wait_until_gone(pids, *, seconds):
-    """Return those still alive when the time is over."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        pids = {pid for pid in pids if is_alive(pid)}
-        if not pids:
-            break
-        time.sleep(0.05)
-    return pids
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_a_commit_outlives_a_power_cut_and_the_owner_is_no_superuser(engines):
