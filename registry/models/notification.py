@@ -35,7 +35,7 @@ class AlertNews(models.Model):
     in the transaction that made the mails. `purpose`: at once (critical alerts), and for the next digest.
     """
 
-    alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="+")
+    alert = models.ForeignKey(Alert, on_delete=models.PROTECT, related_name="+", db_index=False)
     kind = models.CharField(max_length=8, choices=list(NEWS_KINDS.items()))
     purpose = models.CharField(max_length=7)
     since = models.DateTimeField(db_default=Now())
