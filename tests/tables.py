@@ -155,7 +155,7 @@ def moved(history: History, *, days: int) -> History:
         day_zeros=tuple(on + by for on in history.day_zeros),
         follow_up_ended_on=history.follow_up_ended_on + by if history.follow_up_ended_on else None,
         labs={
-            analyte: tuple(replace(point, collected_on=point.collected_on + by) for point in points)
+            analyte: tuple(point._replace(collected_on=point.collected_on + by) for point in points)
             for analyte, points in history.labs.items()
         },
         supports=tuple(replace(support, given_on=support.given_on + by) for support in history.supports),

@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Literal
+from itertools import groupby
+from operator import attrgetter
+from typing import Literal, NamedTuple
 
 from registry.monitoring.evidence import History, LabPoint
 
@@ -38,11 +40,9 @@ class CountLimits:
 
     def low_below(self, lineage: Lineage) -> Decimal:
         """Return the limit of the lineage in its canonical unit; a count at the limit is not low."""
-        return {
-            "ANC": self.neutrophils_low_below_10e9_per_l,
-            "PLT": self.platelets_low_below_10e9_per_l,
-            "HGB": self.haemoglobin_low_below_g_per_l,
-        }[lineage]
+        if lineage == "ANC":
+            return self.neutrophils_low_below_10e9_per_l
+        return self.platelets_low_below_10e9_per_l if lineage == "PLT" else self.haemoglobin_low_below_g_per_l
 
     def hidden_days_by_support(self, lineage: Lineage) -> Mapping[str, int]:
         """Return the supports that lift the lineage, each with the days after it that it still lifts."""
@@ -71,8 +71,7 @@ class Course:
     last_seen_on: date
 
 
-@dataclass(frozen=True, slots=True)
-class DayCount:
+class DayCount(NamedTuple):
     """What one lineage showed on one day: the lowest evaluable result and what it counts as.
 
     `low_results`: ids of all low results of the day.
@@ -97,6 +96,12 @@ def courses(*, history: History, as_of: date) -> tuple[Course, ...]:
     return tuple(found)
 
 
+def has_low(*, history: History, lineage: Lineage, limits: CountLimits) -> bool:
+    """Say whether any result of the lineage is low, on whatever day: without one there is no episode."""
+    limit = limits.low_below(lineage)
+    return any(point.value <= limit and is_below(point, limit) for point in history.labs.get(lineage, ()))
+
+
 def is_below(point: LabPoint, limit: Decimal) -> bool:
     """Say whether a result proves a count below `limit`; `<0.5` is below 0.5, `0.5` is not."""
     if point.comparator == "<":
@@ -106,11 +111,9 @@ def is_below(point: LabPoint, limit: Decimal) -> bool:
 
 def is_evaluable(point: LabPoint, limit: Decimal) -> bool:
     """Say whether a result proves on which side of `limit` the count lay (CYT-1)."""
-    if point.comparator == "<":
-        return point.value <= limit
-    if point.comparator == ">":
-        return point.value >= limit
-    return True
+    if not point.comparator:
+        return True
+    return point.value <= limit if point.comparator == "<" else point.value >= limit
 
 
 def depth(point: LabPoint) -> tuple[Decimal, int]:
@@ -123,25 +126,38 @@ def days_of(
 ) -> tuple[DayCount, ...]:
     """Return the evaluable days of a lineage in a course, oldest first (CYT-1 to CYT-3)."""
     limit = limits.low_below(lineage)
-    results_by_day: dict[date, list[LabPoint]] = {}
-    for point in history.labs.get(lineage, ()):
+    first, last = course.day_zero, course.last_seen_on
+    points = [
+        point
+        for point in history.labs.get(lineage, ())
         # CYT-1: what cannot be evaluated is removed before the lowest result of the day is chosen.
-        if course.day_zero <= point.collected_on <= course.last_seen_on and is_evaluable(point, limit):
-            results_by_day.setdefault(point.collected_on, []).append(point)
+        if first <= point.collected_on <= last and is_evaluable(point, limit)
+    ]
     hidden = _hidden_spans(history, limits.hidden_days_by_support(lineage))
-    days = []
-    for on in sorted(results_by_day):
-        points = results_by_day[on]
-        lowest = min(points, key=lambda point: (depth(point), point.result_id))
-        low_results = tuple(sorted(point.result_id for point in points if is_below(point, limit)))
-        state: DayState = "not_low"
-        if low_results:
-            # CYT-3: a low day is low whether supported or not.
-            state = "low"
-        elif any(first <= on <= last for first, last in hidden):
-            state = "supported"
-        days.append(DayCount(on, lowest, state, low_results))
-    return tuple(days)
+    points.sort(key=_collected_on)
+    return tuple(
+        _day_count(on, list(results), limit, hidden) for on, results in groupby(points, key=_collected_on)
+    )
+
+
+_collected_on = attrgetter("collected_on")
+
+
+def _day_count(
+    on: date, results: Sequence[LabPoint], limit: Decimal, hidden: Sequence[tuple[date, date]]
+) -> DayCount:
+    low_results: tuple[int, ...]
+    if len(results) == 1:
+        (lowest,) = results
+        low_results = (lowest.result_id,) if is_below(lowest, limit) else ()
+    else:
+        lowest = min(results, key=lambda point: (depth(point), point.result_id))
+        low_results = tuple(sorted(point.result_id for point in results if is_below(point, limit)))
+    if low_results:
+        # CYT-3: a low day is low whether supported or not.
+        return DayCount(on, lowest, "low", low_results)
+    is_hidden = bool(hidden) and any(first <= on <= last for first, last in hidden)
+    return DayCount(on, lowest, "supported" if is_hidden else "not_low", ())
 
 
 def _hidden_spans(history: History, hidden_days: Mapping[str, int]) -> list[tuple[date, date]]:
@@ -155,9 +171,11 @@ def _hidden_spans(history: History, hidden_days: Mapping[str, int]) -> list[tupl
 
 def between(days: Sequence[DayCount], *, after: date, before: date | None) -> Sequence[DayCount]:
     """Return the days strictly after one date and strictly before another (None: without end)."""
-    dates = [day.on for day in days]
-    end = len(dates) if before is None else bisect_left(dates, before)
-    return days[bisect_right(dates, after) : end]
+    end = len(days) if before is None else bisect_left(days, before, key=_on)
+    return days[bisect_right(days, after, key=_on) : end]
+
+
+_on = attrgetter("on")
 
 
 def recovered_on(days: Sequence[DayCount], *, limits: CountLimits) -> date | None:

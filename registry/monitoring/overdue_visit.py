@@ -26,14 +26,18 @@ Source: rules.md section 1; clinical-reference.md 1 (fifteen years of follow-up,
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
+from typing import Any
 
 from registry.clinical.visit_windows import VisitWindow, planned_windows
 from registry.monitoring.evidence import Finding, History, RecordedVisit, Severity
 from registry.monitoring.rule import Change, Needs, Raised, Rule
+
+# Beyond the longest time between two yearly windows: what lies further ahead is looked at again by then.
+_LOOKS_AHEAD_DAYS = 800
 
 LOST_TO_FOLLOW_UP = "lost to follow-up?"
 
@@ -169,6 +173,37 @@ def _subject(code: str, day_zero: date) -> str:
     return f"{code}@{day_zero.isoformat()}"
 
 
+def wakes(history: History, as_of: date, limits: Limits) -> date | None:
+    """Return the next day on which a visit falls due, or an overdue one changes severity or label."""
+    ended_on = history.follow_up_ended_on
+    until = as_of + timedelta(days=_LOOKS_AHEAD_DAYS)
+    # Who is followed on may have yearly visits without end: looked at again when the look ahead ends.
+    days = {until} if ended_on is None else set()
+    for day_zero, next_infusion_on in history.day_zeros_with_next:
+        planned = _planned(
+            history, day_zero=day_zero, next_infusion_on=next_infusion_on, as_of=as_of, until=until
+        )
+        recorded = _recorded(history, day_zero)
+        missing = [w for w in planned if w.code not in recorded and _is_owed(w, history)]
+        for window in missing:
+            # OVD-4, OVD-8
+            days |= {window.closes_on + timedelta(days=late) for late in _turns(limits)}
+        if any(window.closes_on < as_of for window in missing):
+            # OVD-7
+            days |= {window.opens_on for window in planned}
+    return min((day for day in days if day > as_of), default=None)
+
+
+def _turns(limits: Limits) -> tuple[int, int, int]:
+    """Days after closing on which a visit becomes overdue and its severity rises."""
+    return 1, limits.low_to_days + 1, limits.medium_to_days + 1
+
+
+def carries(evidence: Mapping[str, Any], since: date, on: date) -> Mapping[str, Any]:
+    """Count the days overdue up to `on`."""
+    return {**evidence, "days_overdue": (on - date.fromisoformat(evidence["closes_on"])).days}
+
+
 def recorded_visit(*, history: History, subject: str) -> RecordedVisit | None:
     """Return the visit whose record settles the alert of this subject, or None (OVD-9)."""
     return next((visit for visit in history.visits if _subject(visit.code, visit.day_zero) == subject), None)
@@ -187,9 +222,13 @@ RULE = Rule(
     limits=Limits(),
     judge=judge,
     needs=Needs(everyone=True),
+    reads=frozenset({"visits"}),
+    is_selected_by_date=True,
     identity="subject",
     changes=CHANGES,
     title="Follow-up visit overdue",
+    wakes=wakes,
+    carries=carries,
     clock_keys=frozenset({"days_overdue", "labels"}),
     is_answered=is_answered,
 )

@@ -46,11 +46,12 @@ Source: rules.md section 2; clinical-reference.md 3.1 (limits of labels and of R
 values) and 3.3 (transfusions and growth factors hide counts).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from registry.clinical.ctcae import Version, grade_of
 from registry.monitoring.blood_counts import (
@@ -59,11 +60,11 @@ from registry.monitoring.blood_counts import (
     Course,
     DayCount,
     Lineage,
-    between,
     courses,
     days_of,
     depth,
     first_not_low_on,
+    has_low,
     is_below,
     recovered_on,
     value_text,
@@ -175,22 +176,24 @@ def certain_episodes(*, history: History, as_of: date, limits: Limits) -> tuple[
 
 
 def _episodes_of(history: History, course: Course, lineage: Lineage, limits: Limits) -> list[Episode]:
-    days = days_of(history=history, course=course, lineage=lineage, limits=limits.counts)
-    low_days = [day.on for day in days if day.state == "low"]
-    if not low_days:
+    if not has_low(history=history, lineage=lineage, limits=limits.counts):
         return []
-    spans = [[low_days[0], low_days[0]]]
-    for earlier, later in pairwise(low_days):
+    days = days_of(history=history, course=course, lineage=lineage, limits=limits.counts)
+    low = [position for position, day in enumerate(days) if day.state == "low"]
+    if not low:
+        return []
+    spans = [[low[0], low[0]]]
+    for earlier, later in pairwise(low):
         # CYT-5
-        is_apart = (later - earlier).days > limits.longest_gap_days
-        if is_apart or recovered_on(between(days, after=earlier, before=later), limits=limits.counts):
+        is_apart = (days[later].on - days[earlier].on).days > limits.longest_gap_days
+        if is_apart or recovered_on(days[earlier + 1 : later], limits=limits.counts):
             spans.append([later, later])
         else:
             spans[-1][1] = later
-    next_lows: list[date | None] = [first for first, _last in spans[1:]]
+    next_lows = [*(first for first, _last in spans[1:]), None]
     return [
         _episode(course, lineage, days, first, last, next_low, limits)
-        for (first, last), next_low in zip(spans, [*next_lows, None], strict=True)
+        for (first, last), next_low in zip(spans, next_lows, strict=True)
     ]
 
 
@@ -198,16 +201,17 @@ def _episode(
     course: Course,
     lineage: Lineage,
     days: tuple[DayCount, ...],
-    first: date,
-    last: date,
-    next_low: date | None,
+    first: int,
+    last: int,
+    next_low: int | None,
     limits: Limits,
 ) -> Episode:
+    """The low days from position `first` to `last`; `next_low`: where the next episode begins."""
     # CYT-7: only unsupported not-low days bound the possible time; low days of other episodes do not.
-    before = [day.on for day in days if day.state == "not_low" and day.on < first]
-    after = first_not_low_on(between(days, after=last, before=None))
+    before = first_not_low_on(days[:first][::-1])
+    after = first_not_low_on(days[last + 1 :])
     # CYT-9
-    following = between(days, after=last, before=next_low)
+    following = days[last + 1 : next_low]
     recovery = recovered_on(following, limits=limits.counts)
     is_watched = course.follow_up_ended_on is None and course.next_infusion_on is None
     outcome: Outcome = "ongoing"
@@ -220,8 +224,8 @@ def _episode(
     return Episode(
         lineage=lineage,
         course=course,
-        days=tuple(day for day in days if first <= day.on <= last),
-        earliest_start_on=before[-1] + timedelta(days=1) if before else course.day_zero,
+        days=days[first : last + 1],
+        earliest_start_on=before + timedelta(days=1) if before else course.day_zero,
         latest_end_on=after - timedelta(days=1) if after else course.last_seen_on,
         outcome=outcome,
         recovered_on=recovery,
@@ -243,7 +247,8 @@ def judge(history: History, as_of: date, limits: Limits) -> tuple[Finding, ...]:
 
 def _severity(episode: Episode, certain: list[Episode], limits: Limits) -> Severity:
     """CYT-11, for a certain episode."""
-    is_deep = is_below(episode.deepest.lowest, limits.severe_below(episode.lineage))
+    severe_below = limits.severe_below(episode.lineage)
+    is_deep = any(is_below(day.lowest, severe_below) for day in episode.low_days)
     is_long = episode.certain_days > limits.severe_over_days
     is_one_of_several = any(
         other.course == episode.course
@@ -256,6 +261,7 @@ def _severity(episode: Episode, certain: list[Episode], limits: Limits) -> Sever
 
 def _finding(history: History, episode: Episode, severity: Severity, limits: Limits) -> Finding:
     recovery = episode.recovered_on
+    low_days, deepest = episode.low_days, episode.deepest
     return Finding(
         subject=episode.lineage,
         certainty="certain" if episode.is_certain(limits) else "possible",
@@ -273,15 +279,15 @@ def _finding(history: History, episode: Episode, severity: Severity, limits: Lim
             "latest_end_on": episode.latest_end_on.isoformat(),
             "outcome": episode.outcome,
             "recovered_on": recovery.isoformat() if recovery else None,
-            "deepest_value": value_text(episode.deepest.lowest),
-            "deepest_on": episode.deepest.on.isoformat(),
-            "labels": _labels(history, episode, limits),
-            "results": [result for day in episode.low_days for result in day.low_results],
+            "deepest_value": value_text(deepest.lowest),
+            "deepest_on": deepest.on.isoformat(),
+            "labels": _labels(history, episode, deepest, limits),
+            "results": [result for day in low_days for result in day.low_results],
         },
     )
 
 
-def _labels(history: History, episode: Episode, limits: Limits) -> list[str]:
+def _labels(history: History, episode: Episode, deepest: DayCount, limits: Limits) -> list[str]:
     """CYT-10."""
     labels = []
     day_zero = episode.course.day_zero
@@ -296,7 +302,7 @@ def _labels(history: History, episode: Episode, limits: Limits) -> list[str]:
         labels.append("supported")
     if episode.largest_gap_days:
         labels.append(f"largest_gap:{episode.largest_gap_days}")
-    return [*labels, *_grades_of(episode.deepest.lowest, lineage=episode.lineage)]
+    return [*labels, *_grades_of(deepest.lowest, lineage=episode.lineage)]
 
 
 def _grades_of(point: LabPoint, *, lineage: Lineage) -> list[str]:
@@ -335,6 +341,50 @@ def is_answered(history: History, raised: Raised, limits: Limits) -> bool:
     )
 
 
+def wakes(history: History, as_of: date, limits: Limits) -> date | None:
+    """Return the day on which an episode without a later count becomes `possible` (CYT-8)."""
+    if not any(_may_be_open_ended(history, lineage, limits) for lineage in LINEAGES):
+        return None
+    open_ended = [
+        episode
+        for episode in episodes(history=history, as_of=as_of, limits=limits)
+        if episode.latest_end_on == as_of
+    ]
+    days = [
+        episode.earliest_start_on + timedelta(days=limits.prolonged_over_days + 1) for episode in open_ended
+    ]
+    if open_ended and history.follow_up_ended_on == as_of:
+        days.append(as_of + timedelta(days=1))  # the time that ran on until today ends here
+    return min((day for day in days if day > as_of), default=None)
+
+
+def _may_be_open_ended(history: History, lineage: Lineage, limits: Limits) -> bool:
+    """Say whether the latest result leaves open how long a low count lasts; cheap, for most are clear."""
+    points = history.labs.get(lineage, ())
+    if not points or not has_low(history=history, lineage=lineage, limits=limits.counts):
+        return False
+    latest = points[-1]
+    is_certainly_not_low = not latest.comparator and latest.value >= limits.counts.low_below(lineage)
+    # A support may hide the latest count; an earlier result of its day may be low.
+    return bool(history.supports) or not is_certainly_not_low or _is_low_on(history, lineage, latest, limits)
+
+
+def _is_low_on(history: History, lineage: Lineage, latest: LabPoint, limits: Limits) -> bool:
+    limit = limits.counts.low_below(lineage)
+    return any(
+        point.collected_on == latest.collected_on and is_below(point, limit)
+        for point in history.labs[lineage]
+    )
+
+
+def carries(evidence: Mapping[str, Any], since: date, on: date) -> Mapping[str, Any]:
+    """Let a time without a later count run on to `on` (CYT-7)."""
+    if evidence["latest_end_on"] != since.isoformat():
+        return evidence
+    days = (on - date.fromisoformat(evidence["earliest_start_on"])).days
+    return {**evidence, "latest_end_on": on.isoformat(), "possible_days": days}
+
+
 CHANGES = (Change(version=1, on=date(2026, 11, 22), what="First version."),)
 
 RULE = Rule(
@@ -347,6 +397,9 @@ RULE = Rule(
     identity="overlap",
     changes=CHANGES,
     title="Cytopenia lasting more than 28 days",
+    reads=frozenset({"supports"}),
     clock_keys=frozenset({"possible_days", "latest_end_on"}),
+    wakes=wakes,
+    carries=carries,
     is_answered=is_answered,
 )

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from registry.monitoring.evidence import Certainty, Finding, History
+
+Kind = Literal["visits", "supports", "events"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,16 @@ def _never(history: History, raised: Raised, limits: Any) -> bool:
     return False
 
 
+def _sleeps(history: History, as_of: date, limits: Any) -> date | None:
+    """The calendar alone changes nothing that the rule says."""
+    return None
+
+
+def _as_it_was(evidence: Mapping[str, Any], since: date, on: date) -> Mapping[str, Any]:
+    """The evidence holds nothing that grows with the calendar."""
+    return evidence
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A rule in force. `identity` says what makes two findings the same alert (G-7).
@@ -57,7 +70,9 @@ class Rule:
     `subject`: one alert per patient and subject, whatever its dates. `overlap`: findings of one
     subject whose spans share a day. `clock_keys`: evidence that can change by the calendar alone and
     is therefore no new evidence on a decided alert (G-8). `reads_labs`: the analytes whose series the
-    rule looks at.
+    rule looks at; `reads`: what else it looks at besides courses, enrolment and end of follow-up.
+    `is_selected_by_date`: its pre-selection depends on the date, so that every night asks it anew.
+    `wakes`: see `wake_on`; `carries`: see `carried`. `lists`: the versions of the code lists in force.
     """
 
     key: str
@@ -70,12 +85,37 @@ class Rule:
     title: str
     clock_keys: frozenset[str] = frozenset()
     reads_labs: tuple[str, ...] = ()
+    reads: frozenset[Kind] = frozenset(KINDS)
+    is_selected_by_date: bool = False
+    wakes: Callable[[History, date, Any], date | None] = _sleeps
+    carries: Callable[[Mapping[str, Any], date, date], Mapping[str, Any]] = _as_it_was
+    lists: Callable[[], str] = str
     is_answered: Callable[[History, Raised, Any], bool] = _never
 
     def findings(self, history: History, as_of: date) -> tuple[Finding, ...]:
         """Judge what the history shows on `as_of`; patients out of scope have no findings."""
         seen = history.as_of(as_of)
         return self.judge(seen, as_of, self.limits) if seen.in_scope else ()
+
+    def wake_on(self, history: History, as_of: date) -> date | None:
+        """Return the first day after `as_of` on which the findings may differ though the record does not.
+
+        What only `carried` changes is no difference. None: as long as the record stays, they stay.
+        May be too early, never too late: until that day nobody looks at the patient again.
+        """
+        days = [history.next_fact_after(as_of)]
+        seen = history.as_of(as_of)
+        if seen.in_scope:
+            days.append(self.wakes(seen, as_of, self.limits))
+        return min((day for day in days if day is not None), default=None)
+
+    def carried(self, evidence: Mapping[str, Any], *, since: date, on: date) -> Mapping[str, Any]:
+        """Return the evidence found on `since` as the rule would write it `on` another day before it wakes.
+
+        Days overdue and open ends grow with the calendar; they are brought up to date when they are
+        read, because writing them every night would bury the audit trail.
+        """
+        return self.carries(evidence, since, on)
 
     def settles(self, history: History, as_of: date, raised: Raised) -> bool:
         """Say of an alert whose finding is gone whether the record settled it: `resolved`, not `withdrawn`.

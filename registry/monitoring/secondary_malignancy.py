@@ -285,12 +285,17 @@ def _evidence(
         "source_id": source_id,
         "class": malignancy_class,
         "matched": matched,
-        "list_version": f"{malignancy_text.list_version()}, {malignancy_codes.list_version()}",
+        "list_version": list_versions(),
         "onset": onset,
         "latency_days": latency_days,
         "labels": labels,
         "dropped": dropped,
     }
+
+
+def list_versions() -> str:
+    """Name the versions of the term, cue and code lists in force (MAL-11)."""
+    return f"{malignancy_text.list_version()}, {malignancy_codes.list_version()}"
 
 
 def _class_of(codes: list[CodeHit], texts: TextHits) -> MalignancyClass:
@@ -366,4 +371,5 @@ RULE = Rule(
     identity="subject",
     changes=CHANGES,
     title="Candidate second primary malignancy",
+    lists=list_versions,
 )

@@ -33,6 +33,7 @@ from registry.monitoring.blood_counts import (
     courses,
     days_of,
     first_not_low_on,
+    has_low,
     is_below,
     recovered_on,
 )
@@ -61,6 +62,8 @@ def judge(history: History, as_of: date, limits: Limits) -> tuple[Finding, ...]:
         if as_of <= landmark_on or not _is_watched_through(course, landmark_on):
             continue
         for lineage in LINEAGES:
+            if not has_low(history=history, lineage=lineage, limits=limits.counts):
+                continue
             days = days_of(history=history, course=course, lineage=lineage, limits=limits.counts)
             # LMK-1
             last_low_on = max(
@@ -138,6 +141,15 @@ def is_answered(history: History, raised: Raised, limits: Limits) -> bool:
     )
 
 
+def wakes(history: History, as_of: date, limits: Limits) -> date | None:
+    """Return the day after the next landmark (LMK-1)."""
+    days = (
+        course.day_zero + timedelta(days=limits.landmark_day + 1)
+        for course in courses(history=history, as_of=as_of)
+    )
+    return min((day for day in days if day > as_of), default=None)
+
+
 CHANGES = (Change(version=1, on=date(2026, 11, 22), what="First version."),)
 
 RULE = Rule(
@@ -150,5 +162,7 @@ RULE = Rule(
     identity="subject",
     changes=CHANGES,
     title="Cytopenia not resolved by day 28",
+    reads=frozenset({"supports"}),
+    wakes=wakes,
     is_answered=is_answered,
 )

@@ -131,7 +131,7 @@ def test_the_same_value_written_otherwise_changes_nothing(history, day, rule):  
     written = replace(
         history,
         labs={
-            analyte: tuple(replace(point, value=point.value.quantize(Decimal("0.0000"))) for point in points)
+            analyte: tuple(point._replace(value=point.value.quantize(Decimal("0.0000"))) for point in points)
             for analyte, points in history.labs.items()
         },
     )
