@@ -13,9 +13,9 @@ from registry.access.roles import require
 from registry.actions.evaluations import nudge
 from registry.actions.laboratory import lock_patient
 from registry.actions.refused import refuse_if
-from registry.clinical.entry_checks import spoken
 from registry.clinical.record_checks import check_infusion, check_patient
 from registry.clinical.refusals import Problem
+from registry.clinical.spoken_dates import spoken
 from registry.clinical.study_days import course_of
 from registry.models import Course, Infusion, LabResult, Patient, Product, Site, User, Visit
 

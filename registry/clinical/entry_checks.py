@@ -12,8 +12,8 @@ from decimal import Decimal
 from registry.clinical.code_lists import TEXT_LIMITS
 from registry.clinical.partial_dates import PartialDate
 from registry.clinical.refusals import CONTROL_CHARACTER, Problem, shortened
+from registry.clinical.spoken_dates import spoken
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _FORMS = {
     "ICD-10": re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?", re.ASCII),
     "ICD-O-3": re.compile(r"[89]\d{3}/[012369]", re.ASCII),
@@ -30,11 +30,6 @@ _EXAMPLES = {
     "MedDRA": "eight digits such as 10029366",
     "CTCAE": "the MedDRA code of the CTCAE term",
 }
-
-
-def spoken(on: date) -> str:
-    """Return a date that no country reads differently: 4 Apr 2024."""
-    return f"{on.day} {_MONTHS[on.month - 1]} {on.year}"
 
 
 def check_text(*, field: str, value: str, maximum: int) -> list[Problem]:

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from registry.clinical import code_lists, ctcae, units
 from registry.clinical.analytes import ANALYTES
+from registry.clinical.spoken_dates import spoken, spoken_span
 from registry.clinical.study_days import add_months
 from registry.clinical.study_days import study_day as day_number
 from registry.clinical.units import Comparator
@@ -22,18 +23,13 @@ register = template.Library()
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def spoken_date(on: date) -> str:
-    """4 Apr 2024: unambiguous on both sides of the Atlantic."""
-    return f"{on.day} {_MONTHS[on.month - 1]} {on.year}"
-
-
 @register.filter
 def on(value: date | str | None) -> str:
     """Return a date in words. A partial date is written as precisely as it is known; empty for none."""
     if not value:
         return ""
     if isinstance(value, date):
-        return spoken_date(value)
+        return spoken(value)
     year, _, rest = value.partition("-")
     month, _, day = rest.partition("-")
     if not month:
@@ -49,7 +45,7 @@ def study_day(value: date | str | None, day_zero: date | str | None) -> str:
     zero = _whole(day_zero)
     if exact is None or zero is None:
         return on(value)
-    return f"day {day_number(exact, day_zero=zero)}, {spoken_date(exact)}".replace("day -", "day −")
+    return f"day {day_number(exact, day_zero=zero)}, {spoken(exact)}".replace("day -", "day −")
 
 
 @register.filter
@@ -58,14 +54,14 @@ def moment(at: datetime | None, time_zone: str) -> str:
     if at is None:
         return ""
     local = at.astimezone(ZoneInfo(time_zone))
-    return f"{spoken_date(local.date())}, {local:%H:%M} ({zone_words(time_zone)})"
+    return f"{spoken(local.date())}, {local:%H:%M} ({zone_words(time_zone)})"
 
 
 @register.filter
 def clock(at: datetime, time_zone: str) -> str:
     """Return an instant as a site's clock showed it, where the heading names the zone."""
     local = at.astimezone(ZoneInfo(time_zone))
-    return f"{spoken_date(local.date())}, {local:%H:%M}"
+    return f"{spoken(local.date())}, {local:%H:%M}"
 
 
 @register.filter
@@ -161,14 +157,7 @@ def _limit_in_canonical_unit(limit: Decimal | str | None, *, analyte: str, unit:
 @register.filter
 def span(opens_on: date, closes_on: date) -> str:
     """Return a window as people write it: `12 Mar–11 Apr 2026`, `12–18 Mar 2026`, `4 Apr 2026`."""
-    if opens_on == closes_on:
-        return spoken_date(opens_on)
-    first = spoken_date(opens_on)
-    if opens_on.year == closes_on.year:
-        first = first.rpartition(" ")[0]
-        if opens_on.month == closes_on.month:
-            first = str(opens_on.day)
-    return f"{first}–{spoken_date(closes_on)}"
+    return spoken_span(opens_on, closes_on)
 
 
 @register.filter

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 
 from registry.clinical.partial_dates import PartialDate
+from registry.clinical.spoken_dates import spoken_span
 from registry.monitoring import (
     overdue_visit,
     prolonged_cytopenia,
@@ -14,7 +15,7 @@ from registry.monitoring import (
 from registry.monitoring.evidence import Event, EventReport, History
 from registry.web.officer import wording
 from registry.web.officer.wording.secondary_malignancy import dropped_hits
-from registry.web.officer.wording.told import Told, number, span
+from registry.web.officer.wording.told import Told, number
 from tests.tables import SCHEDULE, history_of, on_day, schedule_of
 
 
@@ -271,7 +272,7 @@ def test_an_alert_that_cannot_be_put_into_words_is_still_told(rule):
     ],
 )
 def test_a_span_names_a_year_once(first, last, words):
-    assert span(first, last) == words
+    assert spoken_span(first, last) == words
 
 
 def test_a_day_before_day_0_has_a_real_minus_sign():

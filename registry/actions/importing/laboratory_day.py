@@ -14,8 +14,8 @@ from registry.actions.importing.checking import Facts
 from registry.actions.importing.people import Person
 from registry.actions.importing.record import Ledger, Row
 from registry.clinical.analytes import ANALYTES
-from registry.clinical.entry_checks import spoken
 from registry.clinical.refusals import Problem
+from registry.clinical.spoken_dates import spoken
 from registry.models import LabResult
 
 FILE = "labs.csv"

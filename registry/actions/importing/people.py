@@ -11,9 +11,9 @@ from registry.actions.importing.checking import Facts, accepted, unknown
 from registry.actions.importing.frame import Frame
 from registry.actions.importing.merging import Entry, Merge, Writes
 from registry.actions.importing.record import Ledger, Record, Row
-from registry.clinical.entry_checks import spoken
 from registry.clinical.record_checks import check_patient
 from registry.clinical.refusals import Problem
+from registry.clinical.spoken_dates import spoken
 from registry.clinical.study_days import course_of
 from registry.models import Course, LabResult, Patient, Visit
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.safestring import SafeString
 
 from registry.clinical.partial_dates import NotADate, PartialDate
+from registry.clinical.spoken_dates import spoken
 from registry.clinical.study_days import local_date
 from registry.models import AdverseEvent, Alert, AlertMove, Infusion, SupportiveTreatment, User, Visit
 from registry.monitoring.lifecycle import SETTLED, moves_from
@@ -17,7 +18,6 @@ from registry.web.officer.plots import plot_of, summary_of
 from registry.web.officer.source_text import Passage, passages_of
 from registry.web.officer.values import Series, analytes_of, series_of
 from registry.web.officer.wording.secondary_malignancy import dropped_hits, matched_words
-from registry.web.officer.wording.told import spoken
 
 _BEFORE_DAY_0 = timedelta(days=30)
 _AFTER_SPAN = timedelta(days=60)

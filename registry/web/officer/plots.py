@@ -5,6 +5,7 @@ from datetime import date
 from django.utils.safestring import SafeString
 
 from registry.clinical.code_lists import SUPPORT_KINDS
+from registry.clinical.spoken_dates import spoken
 from registry.clinical.study_days import study_day
 from registry.clinical.units import format_value
 from registry.models import Alert
@@ -12,7 +13,7 @@ from registry.queries.alert_file import AlertFile
 from registry.web.charts import series as chart
 from registry.web.charts.scales import Kind
 from registry.web.officer.values import Series, ValueRow
-from registry.web.officer.wording.told import days_in_words, number, spoken
+from registry.web.officer.wording.told import days_in_words, number
 
 # Counts span a thousandfold; a depth of 0.1 and one of 0.4 must look different.
 _LOGARITHMIC = frozenset({"ANC", "PLT", "ALC", "WBC", "CAR_DNA", "FERRITIN"})

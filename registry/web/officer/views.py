@@ -17,6 +17,7 @@ from registry.access import gates
 from registry.access.roles import may
 from registry.access.scope import Rows, rows_of
 from registry.actions import alerts
+from registry.clinical.spoken_dates import spoken
 from registry.clinical.study_days import study_day
 from registry.clock import now, today
 from registry.models import Alert
@@ -26,7 +27,6 @@ from registry.queries import monitoring_status, officer_queue
 from registry.web.officer import wording
 from registry.web.officer.forms import DecisionForm, FilterForm
 from registry.web.officer.page import page_of
-from registry.web.officer.wording.told import spoken
 
 PAGE_SIZE = 50
 _BOX_SIZE = 10

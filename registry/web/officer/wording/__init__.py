@@ -15,7 +15,7 @@ from registry.web.officer.wording import (
     secondary_malignancy,
     unresolved_at_day_28,
 )
-from registry.web.officer.wording.told import Part, Told, number, spoken
+from registry.web.officer.wording.told import Part, Told, number
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,6 @@ __all__ = [
     "line_of",
     "number",
     "reasons_of",
-    "spoken",
     "subject_of",
     "title_of",
     "told_of",

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from registry.clinical.analytes import ANALYTES
+from registry.clinical.spoken_dates import spoken, spoken_span
 from registry.web.officer.wording.cytopenia import grade_words, lineage, low_limit, recovery, were
 from registry.web.officer.wording.told import (
     Part,
@@ -10,8 +11,6 @@ from registry.web.officer.wording.told import (
     anchor_of,
     days_in_words,
     sentence,
-    span,
-    spoken,
     with_unit,
 )
 
@@ -19,7 +18,7 @@ _GRADES = {"ctcae_v5": "CTCAE v5.0 ", "ctcae_v6": "CTCAE v6.0 "}
 
 
 def line(told: Told) -> str:
-    proven, dates = told.days("certain_days"), span(told.on("first_low_on"), told.on("last_low_on"))
+    proven, dates = told.days("certain_days"), spoken_span(told.on("first_low_on"), told.on("last_low_on"))
     lasting = f"for {days_in_words(proven)}, {dates}" if proven else f"on {dates}"
     if told.certainty == "possible":
         lasting += f", possibly for {days_in_words(told.days('possible_days'))}"

@@ -6,7 +6,8 @@ from datetime import date
 from typing import Any
 
 from registry.clinical.partial_dates import PartialDate
-from registry.web.officer.wording.told import Part, Told, number, sentence, spoken
+from registry.clinical.spoken_dates import spoken
+from registry.web.officer.wording.told import Part, Told, number, sentence
 
 _DROPPED = {
     "negated": "its sentence negates it",

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from registry.clinical.analytes import ANALYTES
+from registry.clinical.spoken_dates import spoken
 from registry.clinical.study_days import study_day
 from registry.clinical.units import unit_label
 
@@ -65,21 +66,6 @@ class Told:
 
 def anchor_of(on: date) -> str:
     return f"values-{on.isoformat()}"
-
-
-def spoken(on: date) -> str:
-    """A date that no country reads differently: `4 Apr 2024`."""
-    return f"{on.day} {on:%b %Y}"
-
-
-def span(first: date, last: date) -> str:
-    """`14 Oct–14 Nov 2026`, `6–21 Mar 2024`, `28 Dec 2025–3 Jan 2026`, `4 Apr 2024`."""
-    if first == last:
-        return spoken(first)
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day}–{spoken(last)}"
-    start = f"{first.day} {first:%b}" if first.year == last.year else spoken(first)
-    return f"{start}–{spoken(last)}"
 
 
 def number(value: int) -> str:

@@ -2,8 +2,9 @@
 
 from datetime import date, timedelta
 
+from registry.clinical.spoken_dates import spoken
 from registry.web.officer.wording.cytopenia import lineage, low_limit, recovery, were
-from registry.web.officer.wording.told import Part, Told, sentence, spoken
+from registry.web.officer.wording.told import Part, Told, sentence
 
 _SHORT = {
     "landmark": "no count above it up to day {landmark}",
