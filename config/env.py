@@ -71,6 +71,15 @@ def hosts(name: str) -> list[str]:
     return names
 
 
+def web_address(name: str, default: str) -> str:
+    """Return the address at which people reach the registry, without a slash at its end."""
+    value = text(name, default).rstrip("/")
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+        raise NotConfigured(f"{name} is {value!r}; it must read https://registry.example.org.")
+    return value
+
+
 def secret_key(name: str) -> str:
     """Return the value. Refuses fewer than 50 characters and Django's own mark of an insecure key."""
     value = text(name)

@@ -110,7 +110,7 @@ def demo(words: list[str]) -> int:
     supervisor.listen()
     try:
         os.environ["DEMO"] = "1"
-        given = environment(engines.data)
+        given = {"PUBLIC_URL": f"http://127.0.0.1:{asked.port}", **environment(engines.data)}
         prepare(supervisor, given, patients=asked.patients, seed=asked.seed)
         supervisor.start("web", processes.web(bind=f"127.0.0.1:{asked.port}"), given)
         supervisor.start("worker", processes.WORKER, given)

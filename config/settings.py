@@ -216,16 +216,23 @@ STORAGES = {
     },
 }
 
-if PRODUCTION:
-    EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
-    EMAIL_PORT = env.integer("EMAIL_PORT", 25, at_least=1)
-    EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS")
+EMAIL_HOST = env.text("EMAIL_HOST", "")
+if EMAIL_HOST:
+    EMAIL_USE_TLS, EMAIL_USE_SSL = env.flag("EMAIL_USE_TLS"), env.flag("EMAIL_USE_SSL")
+    if EMAIL_USE_TLS and EMAIL_USE_SSL:
+        raise env.NotConfigured("EMAIL_USE_TLS (STARTTLS) and EMAIL_USE_SSL exclude each other.")
+    EMAIL_PORT = env.integer("EMAIL_PORT", 465 if EMAIL_USE_SSL else 25, at_least=1)
     EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
     EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
     EMAIL_TIMEOUT = 10
 else:
+    # Nobody is reached, but nothing is lost: each mail becomes a file, and the status says so.
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = DATA_DIR / "mail"
+# Where the links in mails lead.
+PUBLIC_URL = env.web_address(
+    "PUBLIC_URL", f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if PRODUCTION else "http://127.0.0.1:8000"
+)
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("MAIL_FROM", "registry@localhost")
 ADMINS = [(address, address) for address in env.words("ADMINS")]
 

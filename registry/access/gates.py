@@ -5,9 +5,10 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 
+from registry.access.notifications import notifications_of
 from registry.access.roles import Verb, may
 from registry.access.scope import rows_of
-from registry.models import Alert, Patient, User
+from registry.models import Alert, Notification, Patient, User
 
 
 def get_user(request: HttpRequest) -> User:
@@ -54,3 +55,12 @@ def get_alert(request: HttpRequest, public_id: UUID, *, verb: Verb = "see_alerts
     if not may(user, verb, patient=alert.patient):
         raise PermissionDenied
     return alert
+
+
+def get_notification(request: HttpRequest, public_id: UUID) -> Notification:
+    """The mail, if the person looks after mails (else 403) and after this one (else 404)."""
+    user = enter(request, "manage_notifications")
+    found = Notification.objects.filter(notifications_of(user), public_id=public_id).first()
+    if found is None:
+        raise Http404
+    return found

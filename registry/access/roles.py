@@ -18,17 +18,22 @@ Verb = Literal[
     "take_exports",
     "see_status",
     "manage_accounts",
+    "manage_notifications",
 ]
 
 VERBS_OF: dict[str, frozenset[Verb]] = {
     "coordinator": frozenset({"see_patients", "enter_record", "see_alerts", "see_status"}),
     "investigator": frozenset({"see_patients", "enter_record", "sign_record", "see_alerts", "see_status"}),
     "safety_officer": frozenset({"see_patients", "see_alerts", "review_alerts", "see_status"}),
-    "safety_lead": frozenset({"see_patients", "see_alerts", "review_alerts", "see_status"}),
-    "data_manager": frozenset({"see_patients", "see_alerts", "manage_schedules", "see_status"}),
+    "safety_lead": frozenset(
+        {"see_patients", "see_alerts", "review_alerts", "see_status", "manage_notifications"}
+    ),
+    "data_manager": frozenset(
+        {"see_patients", "see_alerts", "manage_schedules", "see_status", "manage_notifications"}
+    ),
     "sponsor": frozenset({"take_exports"}),
     # Keeps accounts and machinery; sees no clinical data.
-    "administrator": frozenset({"see_status", "manage_accounts"}),
+    "administrator": frozenset({"see_status", "manage_accounts", "manage_notifications"}),
 }
 
 
