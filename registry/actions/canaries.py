@@ -34,7 +34,7 @@ from registry.queries import evidence
 from registry.queries.preselection import patients_who_could
 
 _SCOPE = Rows(studies=frozenset({STUDY_ID}))
-_LOCK = 76
+_LOCK = 77
 # What a rule would also see, and no canary has.
 _WITHOUT_ROWS = (SupportiveTreatment, AdverseEventFollowUp)
 
