@@ -2,9 +2,10 @@
 
 from celery import shared_task
 from django.db import OperationalError
+from django.utils import timezone
 
 from registry import clock
-from registry.actions import audit, due_runs, evaluations
+from registry.actions import audit, due_runs, evaluations, night, notifications
 
 _AGAIN = {
     "acks_late": True,
@@ -31,17 +32,30 @@ def sweep() -> None:
     evaluations.judge_waiting(at=at, as_of=clock.pinned_day())
 
 
-# A whole night may take longer than one patient; the status turns red two hours after its hour. A
-# broker that hands the message out again meanwhile finds the scan's lock taken.
-@shared_task(**_AGAIN, soft_time_limit=2 * 3600 - 60, time_limit=2 * 3600)
+@shared_task(**_AGAIN)
 def plan_and_run() -> None:
-    """Plan the nightly scans that fell due and run what waits. Each slot is a row, done once."""
+    """Plan what fell due and send the parts of the night that wait. Repeating it sends them again."""
     at = clock.now()
     due_runs.plan(at=at, catch_up=clock.pinned_day() is None)
-    due_runs.run_waiting(at=at, as_of=clock.pinned_day())
+    for part_id in due_runs.waiting_parts(at=at, as_of=clock.pinned_day()):
+        # Sent again every minute until it is done: an unread message is worth nothing by then.
+        judge_part.apply_async(kwargs={"part_id": part_id}, expires=55)
+
+
+@shared_task(**_AGAIN, soft_time_limit=3600 - 60, time_limit=3600)
+def judge_part(*, part_id: int) -> None:
+    """Judge one range of patients by one rule. Repeating it finds the part done and does nothing."""
+    night.judge_part(part_id=part_id, at=clock.now())
 
 
 @shared_task(**_AGAIN)
 def seal_audit() -> None:
     """Seal the audit trail up to now. Repeating it seals nothing twice."""
     audit.seal()
+
+
+@shared_task(**_AGAIN)
+def send_notifications() -> None:
+    """Send the mails that are due. Repeating it finds them sent; two at once share them out."""
+    # By the real clock: a mail tried again in a minute must not wait for a pinned date to pass.
+    notifications.send_waiting(at=timezone.now())

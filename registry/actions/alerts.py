@@ -40,6 +40,7 @@ _STORED = (
     "first_on",
     "last_on",
     "evidence",
+    "as_of",
     "last_seen_at",
     "decided_at",
     "decided_by",
@@ -115,13 +116,25 @@ class _Changes:
     moves: list[AlertMove] = field(default_factory=list)
 
 
-def store_findings(*, rule: Rule, judged: Sequence[Judged], at: datetime) -> Counts:
+def store_findings(
+    *,
+    rule: Rule,
+    judged: Sequence[Judged],
+    at: datetime,
+    is_whole: bool = False,
+    late_since: Mapping[int, datetime] | None = None,
+) -> Counts:
     """Make the stored alerts of these patients what the rule says, and return what changed.
 
-    The same findings again change nothing. Within `acting`, with the patients locked.
+    The same findings again change nothing. In a whole run neither does what the calendar alone adds:
+    whoever reads an alert brings it up to the run's date (queries/alert_evidence.py). `late_since`: by
+    patient, from when a new alert would have been found had the checks been running. Within `acting`,
+    with the patients locked.
     """
     stored = _stored_alerts(rule, [each.patient_id for each in judged], to_change=True)
-    changes = _changes(rule, judged, stored, at)
+    changes = _changes(rule, judged, stored, at, is_whole=is_whole)
+    for alert in changes.new:
+        alert.late_since = (late_since or {}).get(alert.patient_id)
     _update(changes.changed)
     Alert.objects.bulk_create(changes.new, batch_size=500)
     AlertMove.objects.bulk_create(changes.moves, batch_size=500)
@@ -135,7 +148,7 @@ def store_findings(*, rule: Rule, judged: Sequence[Judged], at: datetime) -> Cou
 def differences(*, rule: Rule, judged: Sequence[Judged], at: datetime) -> list[str]:
     """Say in words what storing these findings would change; writes nothing."""
     stored = _stored_alerts(rule, [each.patient_id for each in judged])
-    changes = _changes(rule, judged, stored, at)
+    changes = _changes(rule, judged, stored, at, is_whole=True)
     words = [f"patient {a.patient_id}: {rule.key} {a.subject} is found and not stored" for a in changes.new]
     told = {alert.pk for alert in changes.changed}
     for move in changes.moves:
@@ -159,7 +172,7 @@ def _stored_alerts(
 
 
 def _changes(
-    rule: Rule, judged: Sequence[Judged], stored: Mapping[int, list[Alert]], at: datetime
+    rule: Rule, judged: Sequence[Judged], stored: Mapping[int, list[Alert]], at: datetime, *, is_whole: bool
 ) -> _Changes:
     changes = _Changes()
     gone: list[tuple[Alert, Judged]] = []
@@ -170,7 +183,7 @@ def _changes(
         )
         changes.counts.findings += len(each.findings)
         for match in planned.matches:
-            _hold(rule, each, match, alerts, changes, at)
+            _hold(rule, each, match, alerts, changes, at, is_whole=is_whole)
         gone.extend((alerts[pk], each) for pk in planned.gone)
     losing = [(alert, each) for alert, each in gone if _still_stands(alert)]
     because_of = latest_changes(patient_ids=sorted({alert.patient_id for alert, _ in losing}))
@@ -213,7 +226,14 @@ def _still_stands(alert: Alert) -> bool:
 
 
 def _hold(
-    rule: Rule, each: Judged, match: Match, alerts: Mapping[int, Alert], changes: _Changes, at: datetime
+    rule: Rule,
+    each: Judged,
+    match: Match,
+    alerts: Mapping[int, Alert],
+    changes: _Changes,
+    at: datetime,
+    *,
+    is_whole: bool,
 ) -> None:
     """A finding that is there: raise its alert, or bring the alert it is up to date."""
     finding = match.finding
@@ -225,7 +245,7 @@ def _hold(
             one_per_subject=rule.identity == "subject",
             raised_at=at,
         )
-        _write_finding(rule, alert, finding, at)
+        _write_finding(rule, alert, finding, each.as_of, at)
         changes.new.append(alert)
         changes.moves.append(_move(alert, at, kind="raised", from_state=""))
         changes.counts.raised += 1
@@ -240,10 +260,10 @@ def _hold(
     from_state = alert.state
     comes_back = from_state in SETTLED
     reopens = comes_back or (from_state in DECIDED and is_new)
-    if not (reopens or alert.ground_gone or is_new or _clock_moved(rule, alert, finding)):
+    if not (reopens or alert.ground_gone or is_new or _clock_moved(rule, alert, each, finding, is_whole)):
         changes.counts.unchanged += 1
         return
-    _write_finding(rule, alert, finding, at)
+    _write_finding(rule, alert, finding, each.as_of, at)
     ground_back, alert.ground_gone = alert.ground_gone, False
     if reopens:
         check_move(from_state=from_state, to_state="open", by="system")
@@ -291,6 +311,10 @@ def _let_go(rule: Rule, alert: Alert, each: Judged, because_of: str, changes: _C
         changes.counts.withdrawn += 1
     if alert.state != from_state:
         check_move(from_state=from_state, to_state=alert.state, by="system")
+    if alert.as_of is not None and alert.state in SETTLED:
+        # What it said in the end: nobody brings an alert up to date that stands no longer.
+        alert.evidence = rule.carried(alert.evidence, since=alert.as_of, on=each.as_of)
+        alert.as_of = each.as_of
     alert.last_seen_at = at
     changes.changed.append(alert)
     changes.moves.append(_move(alert, at, kind=kind, from_state=from_state, reason=because_of))
@@ -304,15 +328,19 @@ def _content(
     return (first_on, last_on, certainty, lasting)
 
 
-def _clock_moved(rule: Rule, alert: Alert, finding: Finding) -> bool:
-    return (alert.severity, alert.evidence, alert.rule_version) != (
+def _clock_moved(rule: Rule, alert: Alert, each: Judged, finding: Finding, is_whole: bool) -> bool:
+    """Whether what the calendar changed is to be written."""
+    told = alert.evidence
+    if is_whole and alert.as_of is not None:
+        told = rule.carried(told, since=alert.as_of, on=each.as_of)
+    return (alert.severity, told, alert.rule_version) != (
         finding.severity,
         dict(finding.evidence),
         rule.version,
     )
 
 
-def _write_finding(rule: Rule, alert: Alert, finding: Finding, at: datetime) -> None:
+def _write_finding(rule: Rule, alert: Alert, finding: Finding, as_of: date, at: datetime) -> None:
     alert.rule_version = rule.version
     alert.limits = dict(rule.limits_as_json)
     alert.certainty = finding.certainty
@@ -321,6 +349,7 @@ def _write_finding(rule: Rule, alert: Alert, finding: Finding, at: datetime) -> 
     alert.first_on = finding.first_on
     alert.last_on = finding.last_on
     alert.evidence = dict(finding.evidence)
+    alert.as_of = as_of
     alert.last_seen_at = at
 
 

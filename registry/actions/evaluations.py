@@ -21,6 +21,8 @@ JUDGE_PATIENT = "registry.tasks.judge_patient"
 _BATCH = 200
 _LONGEST_WAIT = timedelta(hours=6)
 _MOST_DOUBLINGS = 9  # 2^9 minutes are above the longest wait
+# Who waited longer was found late: neither a task nor a sweep had come by.
+_LATE_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,17 @@ def judge_waiting(
             claimed = _claim(at=at, patient_ids=patient_ids)
             if not claimed:
                 return Swept(judged, failed)
-            failures = scan.judge_patients(patient_ids=sorted(claimed), as_of=as_of, at=at)
+            late = {
+                patient_id: min(waited.values())
+                for patient_id, waited in claimed.items()
+                if at - min(waited.values()) > _LATE_AFTER
+            }
+            failures = scan.judge_patients(patient_ids=sorted(claimed), as_of=as_of, at=at, late_since=late)
             broken = {failure.patient_id for failure in failures}
-            done = [pk for patient_id, pks in claimed.items() if patient_id not in broken for pk in pks]
+            done = [pk for patient_id, waited in claimed.items() if patient_id not in broken for pk in waited]
             WaitingEvaluation.objects.filter(pk__in=done).delete()
             for patient_id in broken:
-                _wait_longer(claimed[patient_id], at=at)
+                _wait_longer(list(claimed[patient_id]), at=at)
         judged += len(claimed)
         failed += len(broken)
 
@@ -72,11 +79,12 @@ def note_sign_of_life(*, name: str, at: datetime) -> None:
     Heartbeat.objects.update_or_create(name=name, defaults={"at": at})
 
 
-def _claim(*, at: datetime, patient_ids: Sequence[int] | None) -> dict[int, list[int]]:
+def _claim(*, at: datetime, patient_ids: Sequence[int] | None) -> dict[int, dict[int, datetime]]:
+    """Take waiting rows: by patient, each row's id and since when it waits."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT patient_id, id FROM registry_waitingevaluation
+            SELECT patient_id, id, since FROM registry_waitingevaluation
             WHERE (not_before IS NULL OR not_before <= %(at)s)
               AND (%(ids)s::bigint[] IS NULL OR patient_id = ANY (%(ids)s))
             ORDER BY since, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
@@ -87,9 +95,9 @@ def _claim(*, at: datetime, patient_ids: Sequence[int] | None) -> dict[int, list
                 "limit": _BATCH,
             },
         )
-        claimed: dict[int, list[int]] = defaultdict(list)
-        for patient_id, pk in cursor.fetchall():
-            claimed[patient_id].append(pk)
+        claimed: dict[int, dict[int, datetime]] = defaultdict(dict)
+        for patient_id, pk, since in cursor.fetchall():
+            claimed[patient_id][pk] = since
     return claimed
 
 

@@ -2,10 +2,13 @@
 
 Repeatable: the same record on the same date adds a run row and nothing else. One broken record blinds
 nobody and hides nothing: this is the one place that catches whatever a rule raises (rules.md G-9).
+
+Whoever is judged by a whole run is chosen by pre-selection; a night (night.py) passes over those whose
+record and calendar have not changed since a whole run found them as they are.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
@@ -16,13 +19,15 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, connection, transaction
 
 from registry.access.scope import EVERYTHING, acting
-from registry.actions import alerts
+from registry.actions import alerts, canaries
 from registry.actions.alerts import Counts, Judged
+from registry.actions.canaries import CanaryResult
+from registry.actions.wake_ups import note_judgements
 from registry.models import ScanFailure, ScanRun, WaitingEvaluation
-from registry.monitoring.catalogue import RULES
+from registry.monitoring.catalogue import RULES, by_key
 from registry.monitoring.rule import Rule
-from registry.queries import evidence
-from registry.queries.evidence import BATCH, Candidate
+from registry.queries import evidence, wake_ups
+from registry.queries.evidence import BATCH, Candidate, Span
 from registry.queries.preselection import patients_who_could
 
 logger = logging.getLogger(__name__)
@@ -32,6 +37,11 @@ Trigger = Literal["night", "command", "start"]
 # Keys of PostgreSQL's advisory locks: one whole run of a rule at a time, one judge of a patient at a time.
 _RULE_LOCK = 73
 _PATIENT_LOCK = 74
+
+# Patients of one range: what a night's task takes at once, and what bounds the memory of a run.
+SPAN = 10_000
+# The furthest that any site's date is ahead of UTC.
+_FURTHEST_AHEAD = timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +62,20 @@ class RunReport:
     patients_in_scope: int = 0
     patients_judged: int = 0
     patients_skipped_as_clear: int = 0
+    patients_unchanged: int = 0
     failures: list[Failure] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     seconds: float = 0.0
+
+    def add(self, part: "RunReport") -> None:
+        """Take in what a range of the patients adds."""
+        self.patients_in_scope += part.patients_in_scope
+        self.patients_judged += part.patients_judged
+        self.patients_skipped_as_clear += part.patients_skipped_as_clear
+        self.patients_unchanged += part.patients_unchanged
+        self.failures.extend(part.failures)
+        self.counts.add(part.counts)
+        self.seconds += part.seconds
 
     def as_json(self, *, codes: dict[int, str]) -> dict[str, Any]:
         """The object of contract.md section 2; patients by their own ids."""
@@ -95,13 +116,22 @@ def run_rules(
     return reports
 
 
-def judge_patients(*, patient_ids: Sequence[int], as_of: date | None, at: datetime) -> list[Failure]:
-    """Judge these patients by every rule in force, inside the caller's transaction; return the failures."""
+def judge_patients(
+    *,
+    patient_ids: Sequence[int],
+    as_of: date | None,
+    at: datetime,
+    late_since: Mapping[int, datetime] | None = None,
+) -> list[Failure]:
+    """Judge these patients by every rule in force, inside the caller's transaction; return the failures.
+
+    `late_since`: see alerts.store_findings.
+    """
     _lock_patients(patient_ids)
     found = evidence.candidates(as_of=as_of, at=at, patient_ids=patient_ids)
     failures: list[Failure] = []
     for rule in RULES:
-        _, failed = _judge_batch(rule, found, at)
+        _, failed = _judge_batch(rule, found, at, is_whole=False, late_since=late_since)
         _note_failures(failed, rule, found, run=None, at=at)
         failures.extend(failed)
     return failures
@@ -137,76 +167,171 @@ def recount(*, as_of: date | None, at: datetime) -> tuple[list[Difference], int]
 def _run_rule(
     *, rule: Rule, as_of: date | None, at: datetime, trigger: Trigger, patient_ids: Sequence[int] | None
 ) -> RunReport:
-    began = perf_counter()
     report = RunReport(rule=rule.key, version=rule.version)
-    with _one_run_at_a_time(rule):
+    with one_run_at_a_time(rule=rule):
         with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
-            everybody = evidence.candidates(as_of=as_of, at=at, patient_ids=patient_ids)
-            could = patients_who_could(
-                rule=rule,
-                latest_day=max((candidate.as_of for candidate in everybody), default=at.date()),
-            )
-            run = ScanRun.objects.create(
-                rule=rule.key,
-                rule_version=rule.version,
-                limits=dict(rule.limits_as_json),
-                as_of=as_of,
-                trigger=trigger,
-                is_whole=patient_ids is None,
-                started_at=at,
-            )
-        to_judge = [
-            candidate
-            for candidate in everybody
-            if (could is None and candidate.is_in_scope)
-            or (could is not None and candidate.patient_id in could)
-            or not candidate.is_in_scope
-        ]
-        for batch in _batches(to_judge):
-            with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
-                ids = [candidate.patient_id for candidate in batch]
-                _lock_patients(ids)
-                batch = evidence.candidates(as_of=as_of, at=at, patient_ids=ids)  # as they stand now
-                counts, failed = _judge_batch(rule, batch, at)
-                _note_failures(failed, rule, batch, run=run, at=at)
-            report.counts.add(counts)
-            report.failures.extend(failed)
-        failed_ids = {failure.patient_id for failure in report.failures}
-        in_scope_to_judge = [candidate.patient_id for candidate in to_judge if candidate.is_in_scope]
-        report.patients_in_scope = sum(candidate.is_in_scope for candidate in everybody)
-        report.patients_judged = sum(patient_id not in failed_ids for patient_id in in_scope_to_judge)
-        report.patients_skipped_as_clear = report.patients_in_scope - len(in_scope_to_judge)
-        report.seconds = perf_counter() - began
+            run = open_run(rule=rule, as_of=as_of, at=at, trigger=trigger, is_whole=patient_ids is None)
+            spans = evidence.spans(size=SPAN)
+        if patient_ids is None:
+            for span in spans:
+                report.add(judge_span(rule=rule, run=run, span=span))
+        else:
+            report.add(_judge_only(rule, run, patient_ids))
         with acting(rows=EVERYTHING):
-            _finish(run, report, at)
+            close_run(run=run, report=report)
     return report
 
 
-def _finish(run: ScanRun, report: RunReport, at: datetime) -> None:
+def open_run(
+    *,
+    rule: Rule,
+    as_of: date | None,
+    at: datetime,
+    trigger: Trigger,
+    is_whole: bool = True,
+    is_from_raw: bool = True,
+    **more: Any,
+) -> ScanRun:
+    """Enter a run of a rule in the ledger, with the limits and lists it goes by."""
+    return ScanRun.objects.create(
+        rule=rule.key,
+        rule_version=rule.version,
+        limits=dict(rule.limits_as_json),
+        lists=rule.lists(),
+        as_of=as_of,
+        trigger=trigger,
+        is_whole=is_whole,
+        is_from_raw=is_from_raw,
+        started_at=at,
+        **more,
+    )
+
+
+def close_run(*, run: ScanRun, report: RunReport) -> None:
+    """Write what the run came to."""
     for name, value in asdict(report.counts).items():
         setattr(run, name, value)
     run.patients_in_scope = report.patients_in_scope
     run.patients_judged = report.patients_judged
     run.patients_skipped_as_clear = report.patients_skipped_as_clear
+    run.patients_unchanged = report.patients_unchanged
     run.failure_count = len(report.failures)
     run.seconds = report.seconds
-    run.finished_at = at + timedelta(seconds=report.seconds)
+    run.finished_at = run.started_at + timedelta(seconds=report.seconds)
+    if run.is_whole:
+        _look_for_canaries(run)
     run.save()
 
 
-def _judge_batch(rule: Rule, batch: Sequence[Candidate], at: datetime) -> tuple[Counts, list[Failure]]:
-    """Judge a batch and store it; when the database refuses the batch, store it patient by patient."""
-    judged, failures = _judged(rule, batch)
+def _look_for_canaries(run: ScanRun) -> None:
+    """Write whether the rule finds what it must; in no way may the looking undo the run."""
+    rule = by_key(run.rule)
     try:
         with transaction.atomic():
-            return alerts.store_findings(rule=rule, judged=judged, at=at), failures
+            result = canaries.find(rule=rule, as_of=run.as_of, at=run.started_at)
+    except Exception as error:  # noqa: BLE001 - a rule that fails for a canary has not found it (G-9)
+        logger.exception("rule %s failed for the canaries", rule.key)
+        wanted = canaries.expected(rule=rule, as_of=run.as_of, at=run.started_at)
+        result = CanaryResult(rule.key, len(wanted), 0, (f"the rule fails for them: {type(error).__name__}",))
+    run.canaries_expected, run.canaries_found = result.expected, result.found
+    run.canary_problems = list(result.problems)
+
+
+def judge_span(*, rule: Rule, run: ScanRun, span: Span) -> RunReport:
+    """Judge whom a run has to look at in a range of the patients. Repeating it changes nothing."""
+    began = perf_counter()
+    latest_day = run.as_of or (run.started_at + _FURTHEST_AHEAD).date()
+    with acting(rows=EVERYTHING):
+        in_scope = evidence.count_in_scope(span=span, as_of=run.as_of, at=run.started_at)
+        whom = _whom(rule, run, span, latest_day)
+    report = _judge(rule, run, whom, in_scope=in_scope)
+    report.seconds = perf_counter() - began
+    return report
+
+
+def _judge_only(rule: Rule, run: ScanRun, patient_ids: Sequence[int]) -> RunReport:
+    """Judge those of a few patients who could have a finding."""
+    began = perf_counter()
+    latest_day = run.as_of or (run.started_at + _FURTHEST_AHEAD).date()
+    with acting(rows=EVERYTHING):
+        few = evidence.candidates(as_of=run.as_of, at=run.started_at, patient_ids=patient_ids)
+        could = patients_who_could(
+            rule=rule, latest_day=latest_day, first_id=min(patient_ids), last_id=max(patient_ids)
+        )
+    whom = [candidate.patient_id for candidate in few if could is None or candidate.patient_id in could]
+    report = _judge(rule, run, whom, in_scope=sum(candidate.is_in_scope for candidate in few))
+    report.seconds = perf_counter() - began
+    return report
+
+
+def _whom(rule: Rule, run: ScanRun, span: Span, latest_day: date) -> list[int]:
+    """Say who is to be judged: who could have a finding, in a night of these only who may have changed."""
+    could: set[int] | None = set()
+    if run.is_from_raw or rule.is_selected_by_date:
+        could = patients_who_could(
+            rule=rule, latest_day=latest_day, first_id=span.first_id, last_id=span.last_id
+        )
+    whom = set(evidence.everybody_in(span=span)) if could is None else could
+    if not run.is_from_raw:
+        whom -= wake_ups.asleep(rule=rule, on=latest_day, span=span)
+        whom |= wake_ups.called(rule=rule, on=latest_day, span=span)
+    return sorted(whom)
+
+
+def _judge(rule: Rule, run: ScanRun, whom: Sequence[int], *, in_scope: int) -> RunReport:
+    report = RunReport(rule=rule.key, version=rule.version, patients_in_scope=in_scope)
+    late = dict.fromkeys(whom, run.missed_since) if run.missed_since else None
+    # A few patients as of some date: the next night brings them back to today's.
+    again_on = None if run.is_whole else run.started_at.date()
+    for start in range(0, len(whom), BATCH):
+        with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
+            ids = whom[start : start + BATCH]
+            _lock_patients(ids)
+            batch = evidence.candidates(as_of=run.as_of, at=run.started_at, patient_ids=ids)
+            counts, failed = _judge_batch(
+                rule, batch, run.started_at, is_whole=run.is_whole, late_since=late, again_on=again_on
+            )
+            _note_failures(failed, rule, batch, run=run, at=run.started_at)
+        report.counts.add(counts)
+        report.failures.extend(failed)
+        report.patients_judged += sum(candidate.is_in_scope for candidate in batch)
+    passed_over = max(0, in_scope - report.patients_judged)
+    if run.is_from_raw:
+        report.patients_skipped_as_clear = passed_over
+    else:
+        report.patients_unchanged = passed_over
+    report.patients_judged -= len({failure.patient_id for failure in report.failures})
+    return report
+
+
+def _judge_batch(
+    rule: Rule,
+    batch: Sequence[Candidate],
+    at: datetime,
+    *,
+    is_whole: bool,
+    late_since: Mapping[int, datetime] | None = None,
+    again_on: date | None = None,
+) -> tuple[Counts, list[Failure]]:
+    """Judge a batch and store it; when the database refuses the batch, store it patient by patient."""
+    judged, failures = _judged(rule, batch)
+
+    def store(those: Sequence[Judged]) -> Counts:
+        with transaction.atomic():
+            counts = alerts.store_findings(
+                rule=rule, judged=those, at=at, is_whole=is_whole, late_since=late_since
+            )
+            note_judgements(rule=rule, judged=those, at=at, is_whole=is_whole, again_on=again_on)
+            return counts
+
+    try:
+        return store(judged), failures
     except DatabaseError:
         logger.exception("storing a batch of rule %s failed, storing each patient alone", rule.key)
     counts = Counts()
     for each in judged:
         try:
-            with transaction.atomic():
-                counts.add(alerts.store_findings(rule=rule, judged=[each], at=at))
+            counts.add(store([each]))
         except DatabaseError as error:
             failures.append(_failure(rule, each.patient_id, error))
     return counts, failures
@@ -216,7 +341,9 @@ def _judged(rule: Rule, batch: Sequence[Candidate]) -> tuple[list[Judged], list[
     judged: list[Judged] = []
     failures: list[Failure] = []
     as_of = {candidate.patient_id: candidate.as_of for candidate in batch}
-    for patient_id, packed in evidence.packed_histories(patient_ids=list(as_of), analytes=rule.reads_labs):
+    for patient_id, packed in evidence.packed_histories(
+        patient_ids=list(as_of), analytes=rule.reads_labs, reads=rule.reads
+    ):
         try:
             history = packed.unpack()
             findings = rule.findings(history, as_of[patient_id])
@@ -268,12 +395,16 @@ def _lock_patients(patient_ids: Sequence[int]) -> None:
 
 
 @contextmanager
-def _one_run_at_a_time(rule: Rule) -> Iterator[None]:
-    """Wait until no other run of this rule is under way; the lock ends with the connection at the latest."""
+def one_run_at_a_time(*, rule: Rule, is_shared: bool = False) -> Iterator[None]:
+    """Wait until no other run of this rule is under way; the lock ends with the connection at the latest.
+
+    The parts of one night share it.
+    """
+    shared = "_shared" if is_shared else ""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [_RULE_LOCK, rule.key])
+        cursor.execute(f"SELECT pg_advisory_lock{shared}(%s, hashtext(%s))", [_RULE_LOCK, rule.key])
     try:
         yield
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_RULE_LOCK, rule.key])
+            cursor.execute(f"SELECT pg_advisory_unlock{shared}(%s, hashtext(%s))", [_RULE_LOCK, rule.key])

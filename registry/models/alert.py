@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from registry.models.constraints import all_or_none, one_of
 from registry.models.patient import Patient
 from registry.models.people import User
+from registry.models.running import DueRun
 
 STATES = {
     "open": "Open",
@@ -31,23 +32,31 @@ CERTAINTIES = {"certain": _("Certain"), "possible": _("Cannot be excluded")}
 
 
 class ScanRun(models.Model):
-    """One judging of patients by one rule: version, limits and as-of date used, and its counts.
+    """One judging of patients by one rule: version, limits, lists and as-of date used, and its counts.
 
     Empty `as_of`: every patient was judged at today's date of the site. Complete only when it
-    finished and no patient failed (rules.md G-9). `is_whole`: everybody in scope, not a part.
+    finished and no patient failed (rules.md G-9). `is_whole`: everybody in scope, not a few.
+    `is_from_raw`: nothing was taken from an earlier run; otherwise `patients_unchanged` were passed
+    over because neither their record nor the calendar had changed what an earlier run found.
+    `missed_since`: the first night that this run makes up for.
     """
 
     rule = models.CharField(max_length=40)
     rule_version = models.PositiveIntegerField()
     limits = models.JSONField()
     as_of = models.DateField(null=True)
+    lists = models.CharField(max_length=300, blank=True)
     trigger = models.CharField(max_length=10)
     is_whole = models.BooleanField()
+    is_from_raw = models.BooleanField(default=True)
+    slot = models.ForeignKey(DueRun, on_delete=models.PROTECT, null=True, related_name="scan_runs")
+    missed_since = models.DateTimeField(null=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
     patients_in_scope = models.PositiveIntegerField(default=0)
     patients_judged = models.PositiveIntegerField(default=0)
     patients_skipped_as_clear = models.PositiveIntegerField(default=0)
+    patients_unchanged = models.PositiveIntegerField(default=0)
     failure_count = models.PositiveIntegerField(default=0)
     findings = models.PositiveIntegerField(default=0)
     raised = models.PositiveIntegerField(default=0)
@@ -56,6 +65,10 @@ class ScanRun(models.Model):
     resolved = models.PositiveIntegerField(default=0)
     unchanged = models.PositiveIntegerField(default=0)
     seconds = models.FloatField(default=0)
+    # What became of the invented patients that this run had to find (actions/canaries.py); none counts above.
+    canaries_expected = models.PositiveSmallIntegerField(null=True)
+    canaries_found = models.PositiveSmallIntegerField(null=True)
+    canary_problems = models.JSONField(default=list)
 
     class Meta:
         constraints = [
@@ -68,6 +81,27 @@ class ScanRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.rule} {self.started_at:%Y-%m-%d %H:%M}"
+
+
+class ScanPart(models.Model):
+    """One range of patients of a run, both ends included: a task of its own that may be repeated.
+
+    Its counts are those of its latest execution; the run's are their sum.
+    """
+
+    run = models.ForeignKey(ScanRun, on_delete=models.CASCADE, related_name="parts")
+    first_patient_id = models.BigIntegerField()
+    last_patient_id = models.BigIntegerField()
+    finished_at = models.DateTimeField(null=True)
+    counts = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "first_patient_id"], name="scan_part_is_planned_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.first_patient_id} to {self.last_patient_id}"
 
 
 class ScanFailure(models.Model):
@@ -95,7 +129,11 @@ class Alert(models.Model):
 
     `first_on`, `last_on`: the span of contract.md section 4. `evidence`, `limits` are what the rule
     saw when the alert last changed. `ground_gone`: a decided alert whose finding no longer holds.
-    `is_new_since_decision`: re-opened by evidence that came after the decision. Never deleted.
+    `is_new_since_decision`: re-opened by evidence that came after the decision. `late_since`: the checks
+    were not running from that instant until they raised it, so it was found late. Never deleted.
+
+    `evidence` speaks for the date `as_of`; what the calendar alone adds to it (`days_overdue`) is brought
+    up to date when it is read (queries/alert_evidence.py).
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -112,6 +150,7 @@ class Alert(models.Model):
     first_on = models.DateField(null=True)
     last_on = models.DateField()
     evidence = models.JSONField()
+    as_of = models.DateField(null=True)
     raised_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True)
@@ -119,6 +158,7 @@ class Alert(models.Model):
     decision = models.CharField(max_length=16, blank=True, choices=list(DECISIONS.items()))
     ground_gone = models.BooleanField(default=False)
     is_new_since_decision = models.BooleanField(default=False)
+    late_since = models.DateTimeField(null=True)
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="absorbed")
 
     class Meta:

@@ -27,6 +27,33 @@ class WaitingEvaluation(models.Model):
         return f"patient {self.patient_id} since {self.since:%Y-%m-%d %H:%M}"
 
 
+class Judgement(models.Model):
+    """When a rule judged a patient last for that patient's own sake, and when the calendar calls again.
+
+    `wake_on`: from that date on the calendar alone may change what the rule says; empty: only a changed
+    record can. A patient without a row was clear, or was never judged, in the latest whole run.
+    """
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+", db_index=False)
+    rule = models.CharField(max_length=40)
+    rule_version = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    as_of = models.DateField()
+    wake_on = models.DateField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["patient", "rule"], name="judgement_is_kept_once"),
+        ]
+        indexes = [
+            # a night asks whom the calendar calls
+            models.Index(fields=["rule", "wake_on"], name="judgement_wakes"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule} patient {self.patient_id} {self.as_of}"
+
+
 class DueRun(models.Model):
     """One due slot of a periodic job; planned from the last row, so that a stopped beat is caught up."""
 

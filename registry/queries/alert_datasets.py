@@ -7,6 +7,7 @@ from typing import Any
 from registry.clinical.study_days import study_day
 from registry.models import Alert, AlertMove
 from registry.models.alert import CERTAINTIES, DECISIONS, SEVERITIES, STATES
+from registry.queries.alert_evidence import up_to_date
 from registry.queries.dataset_frame import (
     ORDER,
     PATIENT_ID,
@@ -28,6 +29,13 @@ def _day_of(read_date: Callable[[Alert], date | None]) -> Read:
         return None if on is None else study_day(on, day_zero=alert.day_zero)
 
     return day
+
+
+def _learn_alerts(alerts: Sequence[Alert], known: Known) -> None:
+    learn_patients(alerts, known)
+    for alert in alerts:
+        alert.patient = known.patients[alert.patient_id]
+    up_to_date(alerts=alerts)
 
 
 ALERTS = Dataset(
@@ -82,7 +90,7 @@ ALERTS = Dataset(
     source=lambda studies: of_studies(Alert.objects.all(), studies).order_by(
         *ORDER, "rule", "subject", "first_on", "last_on", "raised_at", "pk"
     ),
-    learn=learn_patients,
+    learn=_learn_alerts,
 )
 
 

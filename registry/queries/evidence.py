@@ -13,10 +13,12 @@ from typing import Any
 
 from django.db import connection
 
+from registry.clinical.meddra import DictionaryEntry, DictionaryGroup
 from registry.clinical.partial_dates import PartialDate
 from registry.clinical.study_days import local_date
 from registry.clinical.visit_windows import ScheduledVisit, ScheduleVersion
 from registry.monitoring.evidence import Event, EventReport, History, LabPoint, RecordedVisit, Support
+from registry.monitoring.rule import KINDS, Kind
 
 BATCH = 500
 
@@ -113,7 +115,7 @@ class PackedHistory:
                 for visit_id, code, day_zero, status, visited_on, answer, text, entered_at in self.visits
             ),
             labs={
-                analyte: tuple(LabPoint(*point) for point in zip(*columns, strict=True))
+                analyte: tuple(map(LabPoint._make, zip(*columns, strict=True)))
                 for analyte, columns in self.labs.items()
             },
             supports=tuple(Support(given_on, kind) for given_on, kind in self.supports),
@@ -121,10 +123,76 @@ class PackedHistory:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of patients by their ids, both ends included."""
+
+    first_id: int
+    last_id: int
+
+
+def spans(*, size: int) -> list[Span]:
+    """Divide all patients, those to come too, into ranges of about `size`; at least one."""
+    starts = [
+        row[0]
+        for row in _rows(
+            """
+            SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS position FROM registry_patient)
+            WHERE position %% %(size)s = 0 AND position > 0 ORDER BY id
+            """,
+            {"size": size},
+        )
+    ]
+    return [
+        Span(first, last)
+        for first, last in zip([0, *starts], [*(start - 1 for start in starts), _NO_END], strict=True)
+    ]
+
+
+_NO_END = 2**63 - 1
+
+
+def count_in_scope(*, span: Span, as_of: date | None, at: datetime) -> int:
+    """Count the patients of a range whom the rules judge on that date, or on today's at their sites."""
+    return int(
+        _rows(
+            """
+            SELECT count(*) FROM registry_patient p JOIN registry_site s ON s.id = p.site_id
+            CROSS JOIN LATERAL (SELECT coalesce(
+                %(as_of)s::date, (%(at)s::timestamptz AT TIME ZONE s.time_zone)::date) AS today) AS site
+            WHERE p.id BETWEEN %(first)s AND %(last)s AND p.enrolled_on <= site.today
+              AND EXISTS (SELECT FROM registry_course c
+                          WHERE c.patient_id = p.id AND c.day_zero <= site.today)
+            """,
+            {"first": span.first_id, "last": span.last_id, "as_of": as_of, "at": at},
+        )[0][0]
+    )
+
+
+def everybody_in(*, span: Span) -> list[int]:
+    """Return by id whom a rule without any pre-selection judges in a range."""
+    return [
+        row[0]
+        for row in _rows(
+            """
+            SELECT p.id FROM registry_patient p
+            WHERE p.id BETWEEN %(first)s AND %(last)s
+              AND (p.enrolled_on IS NOT NULL
+                   OR EXISTS (SELECT FROM registry_alert a WHERE a.patient_id = p.id))
+            ORDER BY p.id
+            """,
+            {"first": span.first_id, "last": span.last_id},
+        )
+    ]
+
+
 def packed_histories(
-    *, patient_ids: Sequence[int], analytes: Sequence[str]
+    *, patient_ids: Sequence[int], analytes: Sequence[str], reads: frozenset[Kind] = frozenset(KINDS)
 ) -> Iterator[tuple[int, PackedHistory]]:
-    """Give the current facts (G-5) of the patients, oldest first, in the order of `patient_ids`."""
+    """Give the current facts (G-5) of the patients, oldest first, in the order of `patient_ids`.
+
+    Only results of `analytes`, and of the rest only the kinds in `reads` (schedules come with visits).
+    """
     ids = {"ids": list(patient_ids)}
     patients = {
         row[0]: row
@@ -136,7 +204,6 @@ def packed_histories(
             ids,
         )
     }
-    schedules = schedules_of_studies(study_ids=sorted({row[1] for row in patients.values()}))
     day_zeros = dict(
         _rows(
             """
@@ -146,7 +213,30 @@ def packed_histories(
             ids,
         )
     )
-    visits = _grouped(
+    studies = sorted({row[1] for row in patients.values()}) if "visits" in reads else []
+    schedules = schedules_of_studies(study_ids=studies)
+    visits = _visits(ids) if "visits" in reads else {}
+    supports = _supports(ids) if "supports" in reads else {}
+    events = _events(ids) if "events" in reads else {}
+    labs = _labs({**ids, "analytes": list(analytes)}) if analytes else {}
+    for patient_id in patient_ids:
+        if patient_id in patients:
+            yield (
+                patient_id,
+                PackedHistory(
+                    patient=patients[patient_id],
+                    schedules=schedules.get(patients[patient_id][1], ()),
+                    day_zeros=tuple(day_zeros.get(patient_id, ())),
+                    visits=visits.get(patient_id, ()),
+                    labs=labs.get(patient_id, {}),
+                    supports=supports.get(patient_id, ()),
+                    events=events.get(patient_id, ()),
+                ),
+            )
+
+
+def _visits(ids: Mapping[str, Any]) -> dict[int, list[tuple[Any, ...]]]:
+    return _grouped(
         """
         SELECT v.patient_id, v.id, v.code, c.day_zero, v.status, v.visited_on, v.new_malignancy,
                v.new_malignancy_text, v.entered_at
@@ -155,54 +245,48 @@ def packed_histories(
         """,
         ids,
     )
-    supports = _grouped(
+
+
+def _supports(ids: Mapping[str, Any]) -> dict[int, list[tuple[Any, ...]]]:
+    return _grouped(
         """
         SELECT patient_id, given_on, kind FROM registry_supportivetreatment
         WHERE patient_id = ANY (%(ids)s) ORDER BY patient_id, given_on, id
         """,
         ids,
     )
+
+
+def _labs(ids: Mapping[str, Any]) -> dict[int, dict[str, tuple[Any, ...]]]:
     labs: dict[int, dict[str, tuple[Any, ...]]] = defaultdict(dict)
-    if analytes:
-        for patient_id, analyte, *columns in _rows(
-            """
-            SELECT patient_id, analyte,
-                   array_agg(id ORDER BY collected_on, id), array_agg(collected_on ORDER BY collected_on, id),
-                   array_agg(value ORDER BY collected_on, id),
-                   array_agg(comparator ORDER BY collected_on, id)
-            FROM registry_labresult
-            WHERE patient_id = ANY (%(ids)s) AND analyte = ANY (%(analytes)s) AND superseded_at IS NULL
-            GROUP BY patient_id, analyte
-            """,
-            {**ids, "analytes": list(analytes)},
-        ):
-            labs[patient_id][analyte] = tuple(columns)
-    events = _grouped(
+    for patient_id, analyte, *columns in _rows(
         """
+        SELECT patient_id, analyte,
+               array_agg(id ORDER BY collected_on, id), array_agg(collected_on ORDER BY collected_on, id),
+               array_agg(value ORDER BY collected_on, id), array_agg(comparator ORDER BY collected_on, id)
+        FROM registry_labresult
+        WHERE patient_id = ANY (%(ids)s) AND analyte = ANY (%(analytes)s) AND superseded_at IS NULL
+        GROUP BY patient_id, analyte
+        """,
+        ids,
+    ):
+        labs[patient_id][analyte] = tuple(columns)
+    return labs
+
+
+def _events(ids: Mapping[str, Any]) -> dict[int, list[tuple[Any, ...]]]:
+    return _grouped(
+        f"""
         SELECT e.patient_id, e.event_id, e.category, e.started_on, e.ended_on, e.aware_on, e.term,
-               e.coded_term, e.code_system, e.code, e.narrative,
+               e.coded_term, e.code_system, e.code, e.narrative, {_entry_of("e")},
                array(SELECT jsonb_build_array(f.reported_on, f.term, f.coded_term, f.code_system, f.code,
-                                              f.narrative)
+                                              f.narrative, {_entry_of("f")})
                      FROM registry_adverseeventfollowup f WHERE f.event_id = e.id ORDER BY f.number)
         FROM registry_adverseevent e
         WHERE e.patient_id = ANY (%(ids)s) ORDER BY e.patient_id, e.id
         """,
         ids,
     )
-    for patient_id in patient_ids:
-        if patient_id in patients:
-            yield (
-                patient_id,
-                PackedHistory(
-                    patient=patients[patient_id],
-                    schedules=schedules[patients[patient_id][1]],
-                    day_zeros=tuple(day_zeros.get(patient_id, ())),
-                    visits=visits[patient_id],
-                    labs=labs[patient_id],
-                    supports=supports[patient_id],
-                    events=events[patient_id],
-                ),
-            )
 
 
 def schedules_of_studies(*, study_ids: Sequence[int]) -> dict[int, tuple[ScheduleVersion, ...]]:
@@ -228,23 +312,38 @@ def schedules_of_studies(*, study_ids: Sequence[int]) -> dict[int, tuple[Schedul
 
 
 def _event(row: tuple[Any, ...]) -> Event:
-    event_id, category, started_on, ended_on, aware_on, term, coded_term, system, code, narrative, later = row
+    event_id, category, started_on, ended_on, aware_on, *texts, entry, later = row
     return Event(
         event_id=event_id,
         category=category,
         started_on=PartialDate.parse(started_on) if started_on else None,
         ended_on=PartialDate.parse(ended_on) if ended_on else None,
         reports=(
-            EventReport(aware_on, term, coded_term, system, code, narrative),
+            EventReport(aware_on, *texts, _entry(json.loads(entry) if entry else None)),
             *(_later_report(json.loads(report)) for report in later),
         ),
     )
 
 
-def _later_report(columns: list[str]) -> EventReport:
+def _later_report(columns: list[Any]) -> EventReport:
     """A raw cursor of Django leaves jsonb as text, so the date in it is text as well."""
-    reported_on, *texts = columns
-    return EventReport(date.fromisoformat(reported_on), *texts)
+    reported_on, *texts, entry = columns
+    return EventReport(date.fromisoformat(reported_on), *texts, _entry(entry))
+
+
+def _entry_of(report: str) -> str:
+    """SQL: what the MedDRA in force says of a report's code; nothing where none is loaded (MAL-2)."""
+    return f"""(SELECT jsonb_build_array(v.name, t.name, t.groups)
+                FROM registry_dictionaryterm t JOIN registry_dictionaryversion v ON v.id = t.version_id
+                WHERE {report}.code_system = 'MedDRA' AND t.code = {report}.code
+                  AND v.dictionary = 'meddra' AND v.is_in_force)"""
+
+
+def _entry(columns: list[Any] | None) -> DictionaryEntry | None:
+    if columns is None:
+        return None
+    dictionary, term, groups = columns
+    return DictionaryEntry(dictionary, term, tuple(DictionaryGroup._make(group) for group in groups))
 
 
 def _rows(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:

@@ -1,0 +1,149 @@
+"""The nightly scan: one run of each rule, divided into ranges of patients.
+
+Each range is a row and a task of its own, which any worker may execute and repeat; the last one to finish
+sums the run up. A night looks at whoever changed or is called by the calendar, and at everybody when it
+has nothing to build on: after a change of rules, limits or lists, of the date judged on, or a week.
+"""
+
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from registry.access.scope import EVERYTHING, acting
+from registry.actions import scan
+from registry.actions.alerts import Counts
+from registry.actions.scan import RunReport
+from registry.models import DueRun, ScanFailure, ScanPart, ScanRun
+from registry.monitoring.catalogue import RULES, by_key
+from registry.queries import evidence, wake_ups
+from registry.queries.evidence import Span
+
+# Key of PostgreSQL's advisory locks: one execution of a part at a time.
+_PART_LOCK = 76
+_GIVEN_UP_AFTER = timedelta(hours=20)
+
+
+def plan_parts(*, slots: list[DueRun], at: datetime, as_of: date | None) -> list[int]:
+    """Enter one run of each rule for the nights that fell due, and return the ids of its parts.
+
+    Several slots are nights that were missed: one run makes up for all of them, and what it raises was
+    found late.
+    """
+    missed_since = min(slot.due_at for slot in slots) if len(slots) > 1 else None
+    with acting(rows=EVERYTHING, reason="night"):
+        spans = evidence.spans(size=scan.SPAN)
+        parts = [
+            ScanPart(run=run, first_patient_id=span.first_id, last_patient_id=span.last_id)
+            for rule in RULES
+            for run in [
+                scan.open_run(
+                    rule=rule,
+                    as_of=as_of,
+                    at=at,
+                    trigger="night",
+                    is_from_raw=not wake_ups.can_build_on_earlier(rule=rule, as_of=as_of, at=at),
+                    slot=max(slots, key=lambda slot: slot.due_at),
+                    missed_since=missed_since,
+                )
+            ]
+            for span in spans
+        ]
+        ScanPart.objects.bulk_create(parts)
+    return [part.pk for part in parts]
+
+
+def unfinished_parts(*, at: datetime) -> list[int]:
+    """Return the ids of the parts that still wait, oldest first: what a lost task or worker left behind.
+
+    Without those of a night that could not be finished for most of a day: the next one makes up for it.
+    """
+    return list(
+        ScanPart.objects.filter(
+            finished_at__isnull=True, run__finished_at__isnull=True, run__started_at__gt=at - _GIVEN_UP_AFTER
+        )
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+
+
+def judge_part(*, part_id: int, at: datetime) -> bool:
+    """Judge one range of patients by one rule; say whether it was done here.
+
+    Not when another worker has it in hand, or had. Whoever dies leaves it waiting: the lock ends with
+    the connection.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_PART_LOCK, part_id])
+        if not cursor.fetchone()[0]:
+            return False
+    try:
+        part = ScanPart.objects.select_related("run").filter(pk=part_id, finished_at__isnull=True).first()
+        if part is None:
+            return False
+        rule = by_key(part.run.rule)
+        with scan.one_run_at_a_time(rule=rule, is_shared=True):
+            span = Span(part.first_patient_id, part.last_patient_id)
+            report = scan.judge_span(rule=rule, run=part.run, span=span)
+        _finish_part(part, report, at=at)
+        return True
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_PART_LOCK, part_id])
+
+
+def _finish_part(part: ScanPart, report: RunReport, *, at: datetime) -> None:
+    with acting(rows=EVERYTHING):
+        # Of two parts that finish at once the second sees the first, and sums up.
+        run = ScanRun.objects.select_for_update().get(pk=part.run_id)
+        part.finished_at = at + timedelta(seconds=report.seconds)
+        part.counts = _as_counts(report)
+        part.save()
+        parts = list(run.parts.all())
+        if all(each.finished_at for each in parts):
+            _finish_run(run, parts)
+
+
+def _finish_run(run: ScanRun, parts: list[ScanPart]) -> None:
+    total = RunReport(rule=run.rule, version=run.rule_version)
+    for part in parts:
+        total.add(_from_counts(run, part.counts))
+    scan.close_run(run=run, report=total)
+    # The run was over when its last part was, not when it would have been without waiting.
+    run.finished_at = max(part.finished_at for part in parts if part.finished_at)
+    run.failure_count = ScanFailure.objects.filter(run=run).count()
+    run.save(update_fields=["finished_at", "failure_count"])
+    slot = run.slot
+    if slot is not None and not slot.scan_runs.filter(finished_at__isnull=True).exists():
+        DueRun.objects.filter(job=slot.job, due_at__lte=slot.due_at, state="waiting").update(
+            state="done", finished_at=run.finished_at
+        )
+
+
+_SUMMED = ("patients_in_scope", "patients_judged", "patients_skipped_as_clear", "patients_unchanged")
+
+
+def _as_counts(report: RunReport) -> dict[str, Any]:
+    return {name: getattr(report, name) for name in _SUMMED} | {
+        "seconds": report.seconds,
+        "alerts": asdict(report.counts),
+    }
+
+
+def _from_counts(run: ScanRun, counts: dict[str, Any]) -> RunReport:
+    return RunReport(
+        rule=run.rule,
+        version=run.rule_version,
+        counts=Counts(**counts["alerts"]),
+        seconds=counts["seconds"],
+        **{name: counts[name] for name in _SUMMED},
+    )
+
+
+def run_here(*, slots: list[DueRun], at: datetime, as_of: date | None) -> list[ScanRun]:
+    """Run a whole night in this process, part after part, and return its runs."""
+    for part_id in plan_parts(slots=slots, at=at, as_of=as_of):
+        judge_part(part_id=part_id, at=at)
+    with transaction.atomic():
+        return list(ScanRun.objects.filter(slot=max(slots, key=lambda slot: slot.due_at)).order_by("pk"))
