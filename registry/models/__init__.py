@@ -7,6 +7,7 @@ from registry.models.export import ApiKey, ExportRecord, Pseudonym
 from registry.models.laboratory import LabNotDone, LabResult
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
+from registry.models.preselection import LabsToRepack, PackedLabs, ReportScreening
 from registry.models.running import DueRun, Heartbeat, WaitingEvaluation
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
 from registry.models.visit import Score, SupportiveTreatment, Visit
@@ -25,10 +26,13 @@ __all__ = [
     "Infusion",
     "LabNotDone",
     "LabResult",
+    "LabsToRepack",
     "Membership",
+    "PackedLabs",
     "Patient",
     "Product",
     "Pseudonym",
+    "ReportScreening",
     "ScanFailure",
     "ScanRun",
     "ScheduledVisit",

@@ -18,6 +18,7 @@ from registry.models.export import ApiKey, ExportRecord, Pseudonym
 from registry.models.laboratory import LabNotDone, LabResult
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
+from registry.models.preselection import LabsToRepack, PackedLabs, ReportScreening
 from registry.models.running import DueRun, Heartbeat, WaitingEvaluation
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
 from registry.models.visit import Score, SupportiveTreatment, Visit
@@ -138,6 +139,9 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         " findings raised extended withdrawn resolved unchanged seconds",
     ),
     ScanFailure: _nothing(MACHINERY, "id run patient rule at error settled_at"),
+    PackedLabs: _nothing(MACHINERY, "patient packed_as readings"),
+    LabsToRepack: _nothing(MACHINERY, "id patient"),
+    ReportScreening: _nothing(MACHINERY, "id event number patient lists names_malignancy"),
     WaitingEvaluation: _nothing(MACHINERY, "id patient since attempts not_before"),
     DueRun: _nothing(MACHINERY, "id job due_at state attempts error finished_at"),
     Heartbeat: _nothing(MACHINERY, "name at"),

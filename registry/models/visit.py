@@ -44,7 +44,11 @@ class Visit(Entered):
         constraints = [
             one_of("status", code_lists.VISIT_STATUSES, table="visit"),
             models.UniqueConstraint(
-                fields=["course", "code"], condition=~Q(code=UNSCHEDULED), name="visit_is_recorded_once"
+                fields=["course", "code"],
+                # Index-only: which visits of a course were recorded by a day (queries/overdue_windows.py).
+                include=["visited_on"],
+                condition=~Q(code=UNSCHEDULED),
+                name="visit_is_recorded_once",
             ),
             models.UniqueConstraint(
                 fields=["course", "visited_on"],
