@@ -272,12 +272,12 @@ def _bury(one: Notification, error: str, done: Sent) -> None:
     done.dead += 1
 
 
-def send_again(*, notification: Notification, by: User, at: datetime) -> Notification:
+def send_again(*, notification: Notification, by: User) -> Notification:
     """Let a dead letter wait again, with all its attempts; raises NotDead or NotAllowed."""
     require(by, "manage_notifications")
     with because("send again"):
         dead = _locked_dead(notification)
-        dead.state, dead.attempts, dead.not_before = "waiting", 0, at
+        dead.state, dead.attempts, dead.not_before = "waiting", 0, None
         dead.save(update_fields=["state", "attempts", "not_before"])
     return dead
 
@@ -315,7 +315,7 @@ def set_preference(*, user: User, email: str, wants_digest: bool, at: datetime) 
         user.email = email
         user.save(update_fields=["email"])
         Notification.objects.filter(recipient=user, state="dead").update(
-            state="waiting", attempts=0, not_before=at
+            state="waiting", attempts=0, not_before=None
         )
     NotificationPreference.objects.update_or_create(
         user=user, defaults={"wants_digest": wants_digest, "changed_at": at}

@@ -15,9 +15,11 @@ from redis import Redis, RedisError
 from registry.models import DueRun, Heartbeat, ScanRun, User, WaitingEvaluation
 from registry.monitoring.catalogue import RULES
 from registry.monitoring.rule import Rule
+from registry.queries.notifications import mail_state
 
 SCAN_AGE = timedelta(hours=26)  # a night and two hours of grace
 WAITING_AGE = timedelta(minutes=10)
+MAIL_AGE = timedelta(minutes=30)
 HEARTBEAT_AGE = timedelta(minutes=5)
 CLOCKS_APART = timedelta(minutes=5)  # between the machines of one installation
 
@@ -55,6 +57,7 @@ def checks(*, at: datetime) -> tuple[Check, ...]:
         _failures(),
         *(_heartbeat(name, at) for name in ("worker", "beat")),
         _next_run(at),
+        _notifications(),
         _demo_accounts(),
     )
 
@@ -219,6 +222,28 @@ def _next_run(at: datetime) -> Check:
         return Check("next nightly scan", False, "not planned", "planned")
     following = latest.due_at + timedelta(days=1)
     return Check("next nightly scan", following > at, f"{following:%Y-%m-%d %H:%M} UTC", "planned")
+
+
+def _notifications() -> Check:
+    """Mails leave, and those that cannot are looked after: a dead letter is a person who was not told."""
+    mails = mail_state()
+    has_server = bool(settings.EMAIL_HOST)
+    value = f"{mails.waiting} waiting" if mails.waiting or mails.untold else "none waiting"
+    if mails.oldest is not None:
+        value += f", oldest {_age(mails.oldest)}"
+    if mails.dead:
+        value += f", {mails.dead} could not be sent: see /notifications/"
+    detail = "" if has_server else f"no mail server is set: mails are written to {settings.EMAIL_FILE_PATH}"
+    if mails.untold:
+        detail = f"{mails.untold} critical alerts in no mail yet: does the study have an officer? {detail}"
+    ok = (
+        not mails.dead
+        and (mails.oldest is None or mails.oldest <= MAIL_AGE)
+        and (has_server or not settings.PRODUCTION)
+    )
+    return Check(
+        "notifications", ok, value, f"none older than {_age(MAIL_AGE)}, none that could not be sent", detail
+    )
 
 
 def _demo_accounts() -> Check:
