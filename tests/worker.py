@@ -25,15 +25,29 @@ def running_worker(*, children: int = 1, **elsewhere: str) -> Iterator[subproces
 
     `elsewhere` names a DATABASE_URL or REDIS_URL that is not the test's.
     """
-    words = ["worker", "-l", "warning", "-c", str(children), "--without-gossip", "--without-mingle"]
-    with _running(words, elsewhere) as worker:
+    words = ["-m", "celery", "-A", "config", "worker", "-l", "warning", "-c", str(children)]
+    with _running([*words, "--without-gossip", "--without-mingle"], elsewhere) as worker:
         yield worker
 
 
+# Beat as it is, but with a minute that is over after `sys.argv[1]` seconds.
+_QUICK_BEAT = """
+import sys
+from config.celery import app
+for entry in app.conf.beat_schedule.values():
+    entry["schedule"] = float(sys.argv[1])
+app.start(["beat", "-l", "warning", "--pidfile="])
+"""
+
+
 @contextmanager
-def running_beat(**elsewhere: str) -> Iterator[subprocess.Popen]:
-    """Beat with the real timetable: everything is due when it starts, and again every minute."""
-    with _running(["beat", "-l", "warning", "--pidfile="], elsewhere) as beat:
+def running_beat(*, every: float | None = None, **elsewhere: str) -> Iterator[subprocess.Popen]:
+    """Beat with the real timetable: everything is due when it starts, and again every minute.
+
+    `every`: so many seconds between all its messages, where a test cannot wait a minute.
+    """
+    words = ["-m", "celery", "-A", "config", "beat", "-l", "warning", "--pidfile="]
+    with _running(words if every is None else ["-c", _QUICK_BEAT, str(every)], elsewhere) as beat:
         yield beat
 
 
@@ -42,7 +56,7 @@ def _running(words: list[str], elsewhere: dict[str, str]) -> Iterator[subprocess
     if "DATABASE_URL" not in elsewhere:
         elsewhere = {**elsewhere, "DATABASE_URL": application_url()}
     process = subprocess.Popen(
-        [sys.executable, "-m", "celery", "-A", "config", *words],
+        [sys.executable, *words],
         env={**os.environ, **elsewhere},
         start_new_session=True,
     )
