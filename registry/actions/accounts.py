@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 
 from registry.access.roles import require
 from registry.access.scope import NOTHING, acting
@@ -25,9 +26,19 @@ class Place:
 
 
 def grant(
-    *, username: str, role: str, place: Place, password: str, by: User | None, at: datetime
+    *,
+    username: str,
+    role: str,
+    place: Place,
+    password: str,
+    by: User | None,
+    at: datetime,
+    email: str = "",
 ) -> Membership:
-    """Give a person a role, making the account when it is new; a password is needed only then."""
+    """Give a person a role, making the account when it is new; a password is needed only then.
+
+    `email`, when given, becomes the address to which critical alerts and digests go.
+    """
     require(by, "manage_accounts")
     if role not in ROLES:
         raise AccountRefused(f"{role} is no role. Roles: {', '.join(ROLES)}.")
@@ -36,6 +47,8 @@ def grant(
         user = User.objects.filter(username=username).first() or _new_user(username, password)
         if not user.is_active:
             raise AccountRefused(f"{username} was closed. A user name is never given again: choose another.")
+        if email:
+            _keep_address(user, email)
         membership, is_new = Membership.objects.get_or_create(
             user=user,
             role=role,
@@ -81,6 +94,15 @@ def _found(role: str, place: Place) -> tuple[Study | None, Site | None]:
             f"{study.key} has no site {place.site_code or '(none given)'}. Sites: {known or 'none'}."
         )
     return study, site
+
+
+def _keep_address(user: User, email: str) -> None:
+    try:
+        validate_email(email)
+    except ValidationError as refusal:
+        raise AccountRefused(f"{email!r} is no mail address.") from refusal
+    user.email = email
+    user.save(update_fields=["email"])
 
 
 def _new_user(username: str, password: str) -> User:

@@ -22,6 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--role", choices=list(ROLES))
         parser.add_argument("--study", default="", metavar="KEY")
         parser.add_argument("--site", default="", metavar="ID", help="for coordinator and investigator")
+        parser.add_argument("--email", default="", help="where critical alerts and digests are sent")
 
     def handle(self, **options: Any) -> None:
         try:
@@ -40,9 +41,12 @@ class Command(BaseCommand):
                 password=password,
                 by=None,
                 at=clock.now(),
+                email=options["email"],
             )
         except AccountRefused as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(f"{options['username']} is {granted.get_role_display()}.")
         if granted.user.last_login is None and not os.environ.get("ACCOUNT_PASSWORD"):
             self.stdout.write(f"Password of a new account: {password}")
+        if not granted.user.email:
+            self.stdout.write("No mail address yet: give one with --email, or at /account/notifications/.")
