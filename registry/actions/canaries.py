@@ -125,7 +125,9 @@ def _judged_and_stored(rule: Rule, on: date, at: datetime) -> set[tuple[int, str
     could = patients_who_could(rule=rule, latest_day=on, first_id=FIRST_ID, last_id=LAST_ID)
     whom = [patient_id for patient_id in ids if could is None or patient_id in could]
     judged = []
-    for patient_id, packed in evidence.packed_histories(patient_ids=whom, analytes=rule.reads_labs):
+    for patient_id, packed in evidence.packed_histories(
+        patient_ids=whom, analytes=rule.reads_labs, reads=rule.reads
+    ):
         history = packed.unpack()
         judged.append(Judged(patient_id, on, history, rule.findings(history, on)))
     alerts.store_findings(rule=rule, judged=judged, at=at)
