@@ -3,6 +3,7 @@
 from registry.models.adverse_event import AdverseEvent, AdverseEventFollowUp
 from registry.models.alert import Alert, AlertMove, ScanFailure, ScanRun
 from registry.models.audit import AuditEvent
+from registry.models.dictionary import DictionaryTerm, DictionaryVersion
 from registry.models.export import ApiKey, ExportRecord, Pseudonym
 from registry.models.laboratory import LabNotDone, LabResult
 from registry.models.patient import Course, Infusion, Patient
@@ -20,6 +21,8 @@ __all__ = [
     "ApiKey",
     "AuditEvent",
     "Course",
+    "DictionaryTerm",
+    "DictionaryVersion",
     "DueRun",
     "ExportRecord",
     "Heartbeat",

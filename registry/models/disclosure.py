@@ -14,6 +14,7 @@ from django.db.models import Model
 from registry.models.adverse_event import AdverseEvent, AdverseEventFollowUp
 from registry.models.alert import Alert, AlertMove, ScanFailure, ScanRun
 from registry.models.audit import AuditEvent
+from registry.models.dictionary import DictionaryTerm, DictionaryVersion
 from registry.models.export import ApiKey, ExportRecord, Pseudonym
 from registry.models.laboratory import LabNotDone, LabResult
 from registry.models.patient import Course, Infusion, Patient
@@ -29,6 +30,7 @@ STAFF = "names a member of staff"
 FREE_TEXT = "long free text, where names and places are written"
 MACHINERY = "about the running of the registry, not about patients"
 UNSIGHTED = "the whole table is not for sponsors"
+LICENSED = "licensed to the installation; a sponsor has a licence of its own or none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,14 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     WaitingEvaluation: _nothing(MACHINERY, "id patient since attempts not_before"),
     DueRun: _nothing(MACHINERY, "id job due_at state attempts error finished_at"),
     Heartbeat: _nothing(MACHINERY, "name at"),
+    DictionaryVersion: _nothing(
+        LICENSED,
+        "id dictionary version number revision name digest is_in_force rows loaded_at",
+    ),
+    DictionaryTerm: _nothing(
+        LICENSED,
+        "id version code level name pt_code hlt_code hlgt_code soc_code is_current groups",
+    ),
     AuditEvent: _says(
         # When and by which way a row was entered, of tables that do not keep it themselves.
         "at origin",

@@ -1,19 +1,20 @@
 """Diagnosis codes that name a malignancy (rules.md MAL-2, MAL-8).
 
-Source: `registry/clinical/codelists/icd10_malignancy.toml`. MedDRA codes count only through the SMQ lists
-an installation has loaded, and no rule sees such lists in this version: a MedDRA or CTCAE code alone says
-nothing, its term is read as text.
+Source: `registry/clinical/codelists/icd10_malignancy.toml`; for MedDRA `meddra_malignancy.toml` beside it,
+which names SMQs. MedDRA codes count only through the SMQ lists that the installation has loaded. A MedDRA
+code that they do not hold, or a CTCAE code, says nothing; its term is read as text.
 """
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from registry.clinical.terms import MalignancyClass
+from registry.clinical.meddra import DictionaryGroup, Scope
+from registry.clinical.terms import MalignancyClass, first_class
 from registry.monitoring.evidence import Certainty
 
 _ICD10 = re.compile(r"[A-Z]\d[0-9A-Z]{1,5}")
@@ -23,11 +24,20 @@ _ICD_O_TOPOGRAPHY = re.compile(r"C\d\d(?:\.?\d)?")
 
 @dataclass(frozen=True, slots=True)
 class CodeHit:
-    """A code that names a malignancy, as it was entered."""
+    """A code that names a malignancy, as it was entered.
+
+    `words_may_say`: classes that words beside the code may name more exactly than its list does.
+    """
 
     code: str
     malignancy_class: MalignancyClass
     certainty: Certainty
+    words_may_say: frozenset[MalignancyClass] = frozenset()
+
+    def class_beside(self, words: Iterable[MalignancyClass]) -> MalignancyClass:
+        """Return the class of the code, given the classes that words name (MAL-8)."""
+        exact = [word for word in words if word in self.words_may_say]
+        return first_class(exact) if exact else self.malignancy_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +49,35 @@ class _CodeList:
     skin: tuple[tuple[int, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _SmqList:
+    """What membership in some SMQs says; a scope that is not in `certainties` says nothing."""
+
+    version: str
+    names: frozenset[str]
+    codes: frozenset[str]
+    certainties: Mapping[Scope, Certainty]
+    malignancy_class: MalignancyClass
+    words_may_say: frozenset[MalignancyClass]
+
+
 def list_version() -> str:
     """Return name and version of the code list, as a finding shows it (MAL-11)."""
     return _code_list().version
 
 
-def find_code(*, code_system: str, code: str) -> CodeHit | None:
-    """Return what a code says, or None when it names no malignancy or its system is not read."""
+def smq_list_version() -> str:
+    """Return name and version of the list of SMQs, as a finding shows it where a dictionary spoke."""
+    return _smq_lists()[0].version
+
+
+def find_code(*, code_system: str, code: str, groups: Sequence[DictionaryGroup] = ()) -> CodeHit | None:
+    """Return what a code says, or None when it names no malignancy or its system is not read.
+
+    `groups`: the SMQs of a MedDRA code in the dictionary that is loaded.
+    """
+    if code_system == "MedDRA":
+        return _find_meddra(code, groups)
     if code_system in ("ICD-10", "ICD-10-CM"):
         return _find_icd10(code)
     if code_system == "ICD-O-3":
@@ -95,6 +127,44 @@ def _class_of_morphology(morphology: int, *, is_skin: bool) -> MalignancyClass:
         return "skin_non_melanoma"
     fitting = [kind for low, high, kind in codes.morphologies if low <= morphology <= high]
     return fitting[-1] if fitting else "solid"
+
+
+def _find_meddra(code: str, groups: Sequence[DictionaryGroup]) -> CodeHit | None:
+    for smqs in _smq_lists():
+        said = [
+            smqs.certainties[group.scope]
+            for group in groups
+            if group.scope in smqs.certainties
+            and (group.code in smqs.codes or _bare_name(group.name) in smqs.names)
+        ]
+        if said:
+            certainty: Certainty = "certain" if "certain" in said else "possible"
+            return CodeHit(code.strip(), smqs.malignancy_class, certainty, smqs.words_may_say)
+    return None
+
+
+def _bare_name(name: str) -> str:
+    """Return the name of an SMQ as it is compared: without `(SMQ)`, in lower case, single spaces."""
+    return " ".join(name.casefold().removesuffix("(smq)").split())
+
+
+@cache
+def _smq_lists() -> tuple[_SmqList, ...]:
+    content: dict[str, Any] = tomllib.loads(
+        files("registry.clinical.codelists").joinpath("meddra_malignancy.toml").read_text(encoding="utf-8")
+    )
+    scopes: tuple[Scope, ...] = ("narrow", "broad")
+    return tuple(
+        _SmqList(
+            version=f"{content['name']} {content['version']}",
+            names=frozenset(_bare_name(name) for name in entry["names"]),
+            codes=frozenset(entry.get("codes", ())),
+            certainties={scope: entry[scope] for scope in scopes if scope in entry},
+            malignancy_class=entry["class"],
+            words_may_say=frozenset(entry.get("words_may_say", ())),
+        )
+        for entry in content["smq"]
+    )
 
 
 @cache

@@ -9,7 +9,9 @@ Recall beats precision: a candidate goes to a person. Nothing here diagnoses.
   (myeloproliferative, myelodysplastic, PTLD); D00–D09 in situ; D37–D48 uncertain behaviour (`possible`, also
   D49). D47.2 (MGUS) is `possible`. D10–D36, Z80–Z87 and Z12 are not candidates. ICD-O-3 behaviour /3, /6, /9
   `certain`; /2 in situ; /1 `possible`; /0 no. MedDRA: the codes of the *Malignancies* SMQ lists that the
-  installation has loaded (licensed, never shipped); and any AE whose category is `malignancy`.
+  installation has loaded (licensed, never shipped), `certain` in the narrow scope, `possible` in the broad
+  one and where a list tells of procedures, markers, conditions or unspecified malignancy only; and any AE
+  whose category is `malignancy`.
 - **MAL-3** Text: stems of `malignancy_terms` (a versioned, signed code list with language; English, German,
   French, Spanish and Italian), which also names the look-alikes that are no hits (tumour necrosis factor,
   tumour lysis, CA-125, osteoblast, blastomycosis, pseudolymphoma, leukaemoid, leukopenia, lymphadenopathy …),
@@ -48,7 +50,7 @@ Recall beats precision: a candidate goes to a person. Nothing here diagnoses.
 Source: rules.md section 4; clinical-reference.md 4.2 to 4.5.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
@@ -56,7 +58,7 @@ from typing import Literal
 
 from registry.clinical.negation import JudgedHit, says_recurrence
 from registry.clinical.study_days import course_of
-from registry.clinical.terms import MalignancyClass, first_class
+from registry.clinical.terms import MalignancyClass, find_terms, first_class
 from registry.monitoring import malignancy_codes, malignancy_text
 from registry.monitoring.evidence import (
     Certainty,
@@ -68,7 +70,6 @@ from registry.monitoring.evidence import (
     Severity,
 )
 from registry.monitoring.malignancy_codes import CodeHit, find_code
-from registry.monitoring.malignancy_text import TextHits
 from registry.monitoring.malignancy_triggers import Trigger, TriggerLimits, triggers
 from registry.monitoring.rule import Change, Needs, Rule
 
@@ -142,7 +143,7 @@ def _event_findings(history: History, event: Event) -> Iterable[Finding]:
         return
     agrees = is_malignancy or any(code.certainty == "certain" for code in codes)
     certainty = texts.certainty(agrees=agrees)
-    malignancy_class = _class_of(codes, texts)
+    malignancy_class = _class_of(codes, [*texts.classes, *_classes_of_entries(event)])
     day_zero, latency_days = first, None
     if onset is not None:
         day_zero = course_of(onset.earliest, day_zeros=history.day_zeros) or first
@@ -172,6 +173,12 @@ def _event_findings(history: History, event: Event) -> Iterable[Finding]:
             latency_days=latency_days,
             labels=["pre-existing"] if is_pre_existing else [],
             dropped=texts.dropped_as_json,
+            dictionaries=[
+                name
+                for report in event.reports
+                if report.entry is not None and _code_of(report) is not None
+                for name in (malignancy_codes.smq_list_version(), report.entry.dictionary)
+            ],
         ),
     )
 
@@ -278,6 +285,7 @@ def _evidence(
     latency_days: int | None,
     labels: list[str],
     dropped: list[dict[str, str]],
+    dictionaries: Iterable[str] = (),
 ) -> dict[str, object]:
     """Return the evidence of contract.md section 4 (MAL-11)."""
     return {
@@ -285,7 +293,7 @@ def _evidence(
         "source_id": source_id,
         "class": malignancy_class,
         "matched": matched,
-        "list_version": list_versions(),
+        "list_version": ", ".join([list_versions(), *dict.fromkeys(dictionaries)]),
         "onset": onset,
         "latency_days": latency_days,
         "labels": labels,
@@ -298,12 +306,22 @@ def list_versions() -> str:
     return f"{malignancy_text.list_version()}, {malignancy_codes.list_version()}"
 
 
-def _class_of(codes: list[CodeHit], texts: TextHits) -> MalignancyClass:
-    """MAL-8."""
+def _class_of(codes: list[CodeHit], words: Sequence[MalignancyClass]) -> MalignancyClass:
+    """MAL-8; `words`: the classes that words name."""
     if not codes:
-        return first_class(texts.classes)
-    coded = first_class([code.malignancy_class for code in codes])
-    return "t_cell" if coded in _LESS_EXACT_THAN_T_CELL and "t_cell" in texts.classes else coded
+        return first_class(words)
+    coded = first_class([code.class_beside(words) for code in codes])
+    return "t_cell" if coded in _LESS_EXACT_THAN_T_CELL and "t_cell" in words else coded
+
+
+def _classes_of_entries(event: Event) -> list[MalignancyClass]:
+    """What the dictionary's own terms for the codes of an event name."""
+    return [
+        hit.malignancy_class
+        for report in event.reports
+        if report.entry is not None and _code_of(report) is not None
+        for hit in find_terms(text=report.entry.term).hits
+    ]
 
 
 def _severity(malignancy_class: MalignancyClass, certainty: Certainty) -> Severity:
@@ -320,7 +338,11 @@ def _texts_of(reports: Iterable[EventReport]) -> list[str]:
 
 
 def _code_of(report: EventReport) -> CodeHit | None:
-    return find_code(code_system=report.code_system, code=report.code)
+    return find_code(
+        code_system=report.code_system,
+        code=report.code,
+        groups=report.entry.groups if report.entry is not None else (),
+    )
 
 
 def _contributes(report: EventReport, day_zero: date) -> bool:

@@ -276,11 +276,14 @@ def _labs(ids: Mapping[str, Any]) -> dict[int, dict[str, tuple[Any, ...]]]:
 
 def _events(ids: Mapping[str, Any]) -> dict[int, list[tuple[Any, ...]]]:
     return _grouped(
-        f"""
+        """
         SELECT e.patient_id, e.event_id, e.category, e.started_on, e.ended_on, e.aware_on, e.term,
-               e.coded_term, e.code_system, e.code, e.narrative, {_entry_of("e")},
+               e.coded_term, e.code_system, e.code, e.narrative,
+               (SELECT d.says FROM registry_meddra d WHERE e.code_system = 'MedDRA' AND d.code = e.code),
                array(SELECT jsonb_build_array(f.reported_on, f.term, f.coded_term, f.code_system, f.code,
-                                              f.narrative, {_entry_of("f")})
+                                              f.narrative,
+                                              (SELECT d.says FROM registry_meddra d
+                                               WHERE f.code_system = 'MedDRA' AND d.code = f.code))
                      FROM registry_adverseeventfollowup f WHERE f.event_id = e.id ORDER BY f.number)
         FROM registry_adverseevent e
         WHERE e.patient_id = ANY (%(ids)s) ORDER BY e.patient_id, e.id
@@ -319,7 +322,7 @@ def _event(row: tuple[Any, ...]) -> Event:
         started_on=PartialDate.parse(started_on) if started_on else None,
         ended_on=PartialDate.parse(ended_on) if ended_on else None,
         reports=(
-            EventReport(aware_on, *texts, _entry(json.loads(entry) if entry else None)),
+            _report(json.loads(entry) if entry else None, aware_on, *texts),
             *(_later_report(json.loads(report)) for report in later),
         ),
     )
@@ -328,22 +331,25 @@ def _event(row: tuple[Any, ...]) -> Event:
 def _later_report(columns: list[Any]) -> EventReport:
     """A raw cursor of Django leaves jsonb as text, so the date in it is text as well."""
     reported_on, *texts, entry = columns
-    return EventReport(date.fromisoformat(reported_on), *texts, _entry(entry))
+    return _report(entry, date.fromisoformat(reported_on), *texts)
 
 
-def _entry_of(report: str) -> str:
-    """SQL: what the MedDRA in force says of a report's code; nothing where none is loaded (MAL-2)."""
-    return f"""(SELECT jsonb_build_array(v.name, t.name, t.groups)
-                FROM registry_dictionaryterm t JOIN registry_dictionaryversion v ON v.id = t.version_id
-                WHERE {report}.code_system = 'MedDRA' AND t.code = {report}.code
-                  AND v.dictionary = 'meddra' AND v.is_in_force)"""
-
-
-def _entry(columns: list[Any] | None) -> DictionaryEntry | None:
-    if columns is None:
-        return None
-    dictionary, term, groups = columns
-    return DictionaryEntry(dictionary, term, tuple(DictionaryGroup._make(group) for group in groups))
+def _report(
+    entry: list[Any] | None, on: date | None, term: str, coded_term: str, system: str, code: str, narrative: str
+) -> EventReport:
+    """`entry`: what the MedDRA in force says of the code (MAL-2)."""
+    if entry is None:
+        return EventReport(on, term, coded_term, system, code, narrative)
+    dictionary, dictionary_term, groups = entry
+    return EventReport(
+        on,
+        term,
+        coded_term,
+        system,
+        code,
+        narrative,
+        DictionaryEntry(dictionary, dictionary_term, tuple(DictionaryGroup._make(g) for g in groups)),
+    )
 
 
 def _rows(sql: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
