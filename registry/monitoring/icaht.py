@@ -7,6 +7,7 @@ from day 0 to the as-of date, the end of follow-up or the last day of the course
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Literal
 
 from registry.clinical.icaht import (
     LAST_EARLY_DAY,
@@ -22,6 +23,8 @@ from registry.clinical.spoken_dates import spoken
 from registry.monitoring.blood_counts import Course, courses, value_text
 from registry.monitoring.evidence import History, LabPoint
 
+Ungraded = Literal["no_counts", "not_begun", "not_followed"]
+
 _UNIT = "×10⁹/L"
 
 
@@ -34,6 +37,12 @@ class CourseGrades:
     late: LateGrade | None
     last_day: int
     is_over: bool
+
+    def why_ungraded(self, *, first_day: int) -> Ungraded:
+        """Why a period that begins on `first_day` has no grade."""
+        if self.last_day >= first_day:
+            return "no_counts"
+        return "not_followed" if self.is_over else "not_begun"
 
     @property
     def early_words(self) -> str:
@@ -76,9 +85,10 @@ def grades_of(*, course: Course, counts: Sequence[LabPoint], as_of: date) -> Cou
 
 
 def _nothing_to_grade(grades: CourseGrades, *, first_day: int, last_day: int) -> str:
-    if grades.last_day < first_day:
-        if grades.is_over:
-            return f"Not graded: the patient was not followed to day {first_day}."
+    reason = grades.why_ungraded(first_day=first_day)
+    if reason == "not_followed":
+        return f"Not graded: the patient was not followed to day {first_day}."
+    if reason == "not_begun":
         begins_on = grades.day_zero + timedelta(days=first_day)
         return f"Not yet: graded from day {first_day} ({spoken(begins_on)}) on."
     days = _span(Span(first_day, min(grades.last_day, last_day)))

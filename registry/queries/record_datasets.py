@@ -29,6 +29,7 @@ from registry.queries.dataset_frame import (
     study_columns,
     study_day_columns,
 )
+from registry.queries.icaht_columns import ICAHT_COLUMNS, learn_icaht
 
 # --- patients ---------------------------------------------------------------------------------
 
@@ -119,6 +120,7 @@ PATIENTS = Dataset(
 def _learn_infusions(infusions: Sequence[Infusion], known: Known) -> None:
     learn_patients(infusions, known)
     learn_making(Infusion, infusions, known)
+    learn_icaht(infusions, known)
 
 
 INFUSIONS = Dataset(
@@ -175,6 +177,7 @@ INFUSIONS = Dataset(
             codes=code_lists.VECTORS,
         ),
         *made_columns(),
+        *ICAHT_COLUMNS,
     ),
     source=lambda studies: of_studies(Infusion.objects.select_related("product"), studies).order_by(
         *ORDER, "infused_on"
