@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -114,8 +114,11 @@ def dies_with_parent(number: int) -> Callable[[], None] | None:
 class Engines:
     """The two servers of one data directory, and the right to run them."""
 
-    def __init__(self, data: Path, *, throwaway: bool = False) -> None:
+    def __init__(
+        self, data: Path, *, throwaway: bool = False, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.data = data
+        self.settings = settings or {}  # PostgreSQL's, for this start only
         self.throwaway = throwaway
         self.sockets = socket_dir(data)
         self.postgres: subprocess.Popen[bytes] | None = None
@@ -293,6 +296,7 @@ class Engines:
             "log_timezone": "UTC",
             "max_connections": "60",
             "shared_buffers": "128MB",
+            **self.settings,
             **(THROWAWAY if self.throwaway else DURABLE),
         }
         arguments = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
