@@ -335,7 +335,13 @@ def _later_report(columns: list[Any]) -> EventReport:
 
 
 def _report(
-    entry: list[Any] | None, on: date | None, term: str, coded_term: str, system: str, code: str, narrative: str
+    entry: list[Any] | None,
+    on: date | None,
+    term: str,
+    coded_term: str,
+    system: str,
+    code: str,
+    narrative: str,
 ) -> EventReport:
     """`entry`: what the MedDRA in force says of the code (MAL-2)."""
     if entry is None:
