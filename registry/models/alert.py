@@ -82,6 +82,11 @@ class ScanRun(models.Model):
     def __str__(self) -> str:
         return f"{self.rule} {self.started_at:%Y-%m-%d %H:%M}"
 
+    @property
+    def patients_covered(self) -> int:
+        """Patients of whom this run can say that the rule has spoken: judged, clear or unchanged."""
+        return self.patients_judged + self.patients_skipped_as_clear + self.patients_unchanged
+
 
 class ScanPart(models.Model):
     """One range of patients of a run, both ends included: a task of its own that may be repeated.

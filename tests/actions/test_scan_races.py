@@ -11,6 +11,7 @@ from registry.actions import alerts, evaluations, scan
 from registry.models import Alert, AlertMove, WaitingEvaluation
 from registry.monitoring.catalogue import by_key
 from registry.queries import evidence
+from registry.queries.alert_evidence import up_to_date
 from tests.factories import DAY_0, NIGHT, make_patient, make_result, make_site
 from tests.worker import wait_until
 
@@ -68,6 +69,7 @@ def test_a_decision_made_while_a_scan_stores_is_kept(patient, officer, elsewhere
 
     alert.refresh_from_db()
     assert (alert.state, alert.decision, alert.decided_by) == (state, decision, officer)
+    (alert,) = up_to_date(alerts=[alert])
     assert alert.evidence["days_overdue"] == 10
 
 

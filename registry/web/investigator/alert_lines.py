@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from registry.models import Alert
+from registry.queries.alert_evidence import up_to_date
 from registry.web.officer.wording import line_of, title_of, told_of
 
 
@@ -18,4 +19,7 @@ class AlertLine:
 
 def alert_lines(alerts: Iterable[Alert]) -> tuple[AlertLine, ...]:
     """Put alerts into words."""
-    return tuple(AlertLine(alert, title_of(alert.rule), line_of(told_of(alert))) for alert in alerts)
+    return tuple(
+        AlertLine(alert, title_of(alert.rule), line_of(told_of(alert)))
+        for alert in up_to_date(alerts=alerts)
+    )

@@ -198,8 +198,8 @@ def _figure(file: AlertFile, series: Series, as_of: date) -> Figure:
 
 
 def _as_of(alert: Alert) -> date:
-    """The site's date at which the alert's evidence was written."""
-    return local_date(alert.last_seen_at, time_zone=alert.patient.site.time_zone)
+    """The date that the alert's evidence speaks for."""
+    return alert.as_of or local_date(alert.last_seen_at, time_zone=alert.patient.site.time_zone)
 
 
 def _is_near(event: AdverseEvent, first_on: date, last_on: date) -> bool:

@@ -24,6 +24,7 @@ from registry.models import Alert
 from registry.models.alert import DECISIONS
 from registry.monitoring.catalogue import RULES
 from registry.queries import monitoring_status, officer_queue
+from registry.queries.alert_evidence import up_to_date
 from registry.web.officer import wording
 from registry.web.officer.forms import DecisionForm, FilterForm
 from registry.web.officer.page import page_of
@@ -134,6 +135,7 @@ def _step(request: HttpRequest, public_id: UUID, act: Callable[..., Alert], said
 def _alert_page(request: HttpRequest, seen: Alert, form: DecisionForm, *, status: int = 200) -> HttpResponse:
     user = gates.get_user(request)
     rows = rows_of(user, verb="see_alerts")
+    up_to_date(alerts=[seen])
     page = page_of(alert=seen)
     return render(
         request,
@@ -162,7 +164,7 @@ def _filter_form(request: HttpRequest, rows: Rows) -> FilterForm:
 
 
 def _lines(found: Iterable[Alert], *, at: datetime) -> list[dict[str, object]]:
-    found = list(found)
+    found = up_to_date(alerts=found)
     reviewers = officer_queue.reviewers(alerts=found)
     return [
         {
@@ -200,7 +202,7 @@ def _last_checked() -> str:
     if len(runs) < len(RULES):
         return "The alert checks have not all run yet, so nothing can be said."
     oldest = min(run.finished_at for run in runs if run.finished_at)
-    seen = min(run.patients_judged + run.patients_skipped_as_clear for run in runs)
+    seen = min(run.patients_covered for run in runs)
     in_scope = max(run.patients_in_scope for run in runs)
     return f"Last checked {spoken(oldest.date())}, {oldest:%H:%M} UTC, {seen} of {in_scope} patients."
 
