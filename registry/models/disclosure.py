@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from django.db.models import Model
 
 from registry.models.adverse_event import AdverseEvent, AdverseEventFollowUp
-from registry.models.alert import Alert, AlertMove, ScanFailure, ScanRun
+from registry.models.alert import Alert, AlertMove, ScanFailure, ScanPart, ScanRun
 from registry.models.audit import AuditEvent
 from registry.models.dictionary import DictionaryTerm, DictionaryVersion
 from registry.models.export import ApiKey, ExportRecord, Pseudonym
 from registry.models.laboratory import LabNotDone, LabResult
+from registry.models.notification import AlertNews, Notification, NotificationPreference
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
 from registry.models.preselection import LabsToRepack, PackedLabs, ReportScreening
-from registry.models.running import DueRun, Heartbeat, WaitingEvaluation
+from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
 from registry.models.visit import Score, SupportiveTreatment, Visit
+from registry.models.watchman import OutsidePing, RecountRun
 
 KEY = "a row number of the registry's own"
 PATIENT = "identifies the patient inside the registry; the sponsor has a pseudonym"
@@ -51,7 +53,7 @@ def _nothing(reason: str, fields: str) -> Disclosure:
 
 SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     Sponsor: _says("key name", id=KEY),
-    Study: _says("key name sponsor", id=KEY),
+    Study: _says("key name sponsor", id=KEY, is_canary=MACHINERY),
     Site: _says("study code name country time_zone", id=KEY),
     VisitSchedule: _says("study version effective_from", id=KEY),
     ScheduledVisit: _says(
@@ -125,6 +127,8 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         patient=PATIENT,
         limits=MACHINERY,
         one_per_subject=MACHINERY,
+        as_of=MACHINERY,
+        late_since=MACHINERY,
         decided_by=STAFF,
     ),
     AlertMove: _says(
@@ -137,15 +141,33 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     ScanRun: _nothing(
         MACHINERY,
         "id rule rule_version limits as_of trigger is_whole started_at finished_at"
-        " patients_in_scope patients_judged patients_skipped_as_clear failure_count"
-        " findings raised extended withdrawn resolved unchanged seconds",
+        " lists is_from_raw slot missed_since patients_in_scope patients_judged patients_skipped_as_clear"
+        " patients_unchanged failure_count"
+        " findings raised extended withdrawn resolved unchanged seconds"
+        " canaries_expected canaries_found canary_problems",
     ),
+    RecountRun: _nothing(
+        MACHINERY,
+        "id at as_of share finished_at patients_counted patients_waiting overdue_patients_counted"
+        " overdue_visits_counted difference_count overdue_difference_count differences overdue_differences"
+        " seconds explanation explained_by explained_at",
+    ),
+    OutsidePing: _nothing(MACHINERY, "name at is_heard answer answered_at"),
+    ScanPart: _nothing(MACHINERY, "id run first_patient_id last_patient_id finished_at counts"),
     ScanFailure: _nothing(MACHINERY, "id run patient rule at error settled_at"),
     PackedLabs: _nothing(MACHINERY, "patient packed_as readings"),
     LabsToRepack: _nothing(MACHINERY, "id patient"),
     ReportScreening: _nothing(MACHINERY, "id event number patient lists names_malignancy"),
     WaitingEvaluation: _nothing(MACHINERY, "id patient since attempts not_before"),
+    Judgement: _nothing(MACHINERY, "id patient rule rule_version at as_of wake_on"),
     DueRun: _nothing(MACHINERY, "id job due_at state attempts error finished_at"),
+    AlertNews: _nothing(MACHINERY, "id alert kind purpose since"),
+    Notification: _nothing(
+        STAFF,
+        "id public_id recipient kind day payload state attempts not_before error created_at sent_at sent_to"
+        " given_up_at given_up_by given_up_reason",
+    ),
+    NotificationPreference: _nothing(STAFF, "id user wants_digest changed_at"),
     Heartbeat: _nothing(MACHINERY, "name at"),
     DictionaryVersion: _nothing(
         LICENSED,
