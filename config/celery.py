@@ -34,6 +34,8 @@ def every(seconds: int, task: str) -> dict[str, Any]:
 app.conf.beat_schedule = {
     "sweep": every(60, "sweep"),
     "plan_and_run": every(60, "plan_and_run"),
+    "send_notifications": every(60, "send_notifications"),
+    "ping_heartbeat": every(300, "ping_heartbeat"),
     "seal_audit": every(3600, "seal_audit"),
 }
 

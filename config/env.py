@@ -80,6 +80,17 @@ def web_address(name: str, default: str) -> str:
     return value
 
 
+def outside_address(name: str, *, may_be_plain: bool) -> str:
+    """Return the address that is called when all is well, or nothing. Refuses http unless `may_be_plain`."""
+    value = text(name, "")
+    parts = urlsplit(value)
+    schemes = ("https", "http") if may_be_plain else ("https",)
+    if value and (parts.scheme not in schemes or not parts.hostname or parts.username or parts.password):
+        # The value is not repeated: its path is a secret.
+        raise NotConfigured(f"{name} must read https://host/path, without a user or a password.")
+    return value
+
+
 def secret_key(name: str) -> str:
     """Return the value. Refuses fewer than 50 characters and Django's own mark of an insecure key."""
     value = text(name)

@@ -229,6 +229,8 @@ else:
     # Nobody is reached, but nothing is lost: each mail becomes a file, and the status says so.
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = DATA_DIR / "mail"
+# Called every five minutes while all is well: who is called notices when the call stays away.
+HEARTBEAT_URL = env.outside_address("HEARTBEAT_URL", may_be_plain=not PRODUCTION)
 # Where the links in mails lead.
 PUBLIC_URL = env.web_address(
     "PUBLIC_URL", f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if PRODUCTION else "http://127.0.0.1:8000"

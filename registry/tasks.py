@@ -1,11 +1,13 @@
 """Celery's door: each body reads the clock or unpacks ids, then makes one call."""
 
 from celery import shared_task
+from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
 from registry import clock
 from registry.actions import audit, due_runs, evaluations, night, notifications
+from registry.exchange import outside_heartbeat
 
 _AGAIN = {
     "acks_late": True,
@@ -59,3 +61,9 @@ def send_notifications() -> None:
     """Send the mails that are due. Repeating it finds them sent; two at once share them out."""
     # By the real clock: a mail tried again in a minute must not wait for a pinned date to pass.
     notifications.send_waiting(at=timezone.now())
+
+
+@shared_task(**_AGAIN)
+def ping_heartbeat() -> None:
+    """Tell the outside that all is well, if it is. Repeating it tells it again."""
+    outside_heartbeat.ping_when_all_is_well(url=settings.HEARTBEAT_URL, at=clock.now())
