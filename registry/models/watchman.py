@@ -14,8 +14,8 @@ class RecountRun(models.Model):
 
     `share`: the patients whose id leaves this remainder when divided by 30. `patients_waiting`: left out,
     because they wait to be judged anyway. `differences`, `overdue_differences`: what the stored alerts do
-    not say, each with the patient's opaque id, the rule and the problem, no value of the record. `explanation`:
-    why a person holds the differences to be understood.
+    not say, each with the patient's opaque id, the rule and the problem, no value of the record.
+    `explanation`: why a person holds the differences to be understood.
     """
 
     at = models.DateTimeField()

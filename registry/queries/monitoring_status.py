@@ -15,24 +15,21 @@ from redis import Redis, RedisError
 from registry.models import DueRun, Heartbeat, ScanRun, User, WaitingEvaluation
 from registry.monitoring.catalogue import RULES
 from registry.monitoring.rule import Rule
+from registry.queries.checks import Check, age_in_words, is_recent
 from registry.queries.notifications import mail_state
+from registry.queries.watchman_status import (
+    canary_check,
+    clock_check,
+    due_run_check,
+    outside_check,
+    recount_check,
+)
 
 SCAN_AGE = timedelta(hours=26)  # a night and two hours of grace
 WAITING_AGE = timedelta(minutes=10)
 MAIL_AGE = timedelta(minutes=30)
 HEARTBEAT_AGE = timedelta(minutes=5)
-CLOCKS_APART = timedelta(minutes=5)  # between the machines of one installation
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that must hold. `value` and `limit` in words, with their unit."""
-
-    name: str
-    ok: bool
-    value: str
-    limit: str
-    detail: str = ""
+NIGHTLY_SCAN = "nightly_scan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +42,36 @@ class Chip:
 
 def checks(*, at: datetime) -> tuple[Check, ...]:
     """Return every check. Needs no scope: what it reads is about the machinery, not about patients."""
+    within = inner_checks(at=at)
+    return (*within, outside_check(at=at)) if within[0].ok else within
+
+
+def inner_checks(*, at: datetime) -> tuple[Check, ...]:
+    """Return every check but whether the outside hears us: that is told only when all of these hold."""
     database = _database()
     if not database.ok:
         return (database, _broker())
     latest = _latest_whole_runs()
     return (
         database,
+        clock_check(at=at),
         _broker(),
         *(_scan(rule, latest.get(rule.key), at) for rule in RULES),
+        *_canaries(latest),
+        recount_check(at=at),
         _waiting(),
         _failures(),
         *(_heartbeat(name, at) for name in ("worker", "beat")),
         _next_run(at),
+        due_run_check(at=at),
         _notifications(),
         _demo_accounts(),
     )
 
 
 def readiness(*, at: datetime) -> tuple[Check, ...]:
-    """Return the checks of /readyz: database, broker, a whole recent scan of each rule, nobody forgotten."""
+    """Return the checks of /readyz: database, broker, a whole recent scan of each rule that found its
+    canaries, nobody forgotten."""
     database = _database()
     if not database.ok:
         return (database, _broker())
@@ -72,6 +80,7 @@ def readiness(*, at: datetime) -> tuple[Check, ...]:
         database,
         _broker(),
         *(_scan(rule, latest.get(rule.key), at) for rule in RULES),
+        *_canaries(latest),
         _waiting(),
     )
 
@@ -84,15 +93,16 @@ def chip(*, at: datetime) -> Chip:
     if len(runs) < len(RULES):
         return Chip(False, "Alert checks have not run yet. New alerts may be missing.")
     oldest = min(run.finished_at for run in runs if run.finished_at)
-    seen = min(run.patients_judged + run.patients_skipped_as_clear for run in runs)
+    seen = min(_looked_at(run) for run in runs)
     in_scope = max(run.patients_in_scope for run in runs)
     failed = sum(run.failure_count for run in runs)
+    blind = [rule.title for rule in RULES if not canary_check(rule=rule, run=latest[rule.key]).ok]
     sign = max(beat.at, oldest) if beat else oldest
-    if not all(_is_of_today(run, at) for run in runs) or not _is_recent(sign, HEARTBEAT_AGE, at):
+    if not all(_is_of_today(run, at) for run in runs) or not is_recent(sign, HEARTBEAT_AGE, at):
         since = oldest if at - oldest > SCAN_AGE else sign
         return Chip(
             False,
-            f"Alert checks have not run since {since:%d %b %H:%M} UTC ({_age(at - since)})."
+            f"Alert checks have not run since {since:%d %b %H:%M} UTC ({age_in_words(at - since)})."
             " New alerts may be missing."
             if _is_at_todays_date(runs)
             else "Alert checks ran last for another date than today. New alerts may be missing.",
@@ -101,7 +111,9 @@ def chip(*, at: datetime) -> Chip:
         return Chip(
             False, f"Alert checks are incomplete: {failed} of {in_scope} patients could not be judged."
         )
-    return Chip(True, f"Alert checks: {_age(at - sign)} ago · {seen} of {in_scope} patients")
+    if blind:
+        return Chip(False, f"Alert checks may miss alerts: {', '.join(blind)} did not pass its own test.")
+    return Chip(True, f"Alert checks: {age_in_words(at - sign)} ago · {seen} of {in_scope} patients")
 
 
 def latest_whole_runs() -> list[ScanRun]:
@@ -122,6 +134,16 @@ def _latest_whole_runs() -> dict[str, ScanRun]:
     return {run.rule: run for run in runs}
 
 
+def _looked_at(run: ScanRun) -> int:
+    """Count whom the run judged, had no reason to judge, or knew to be as an earlier run found them."""
+    return run.patients_judged + run.patients_skipped_as_clear + run.patients_unchanged
+
+
+def _canaries(latest: dict[str, ScanRun]) -> list[Check]:
+    # Of a rule that never ran the check of its scan says so already.
+    return [canary_check(rule=rule, run=latest[rule.key]) for rule in RULES if rule.key in latest]
+
+
 def _is_at_todays_date(runs: Iterable[ScanRun]) -> bool:
     """Whether the alerts stand as of today: at each site, or on the pinned date of a demonstration."""
     return all(run.as_of == settings.REGISTRY_TODAY for run in runs)
@@ -131,12 +153,7 @@ def _is_of_today(run: ScanRun, at: datetime) -> bool:
     if not _is_at_todays_date([run]) or run.finished_at is None:
         return False
     # On a pinned date the clock starts anew every midnight, and a run of that date grows no older.
-    return settings.REGISTRY_TODAY is not None or _is_recent(run.finished_at, SCAN_AGE, at)
-
-
-def _is_recent(then: datetime, age: timedelta, at: datetime) -> bool:
-    """Whether it was at most `age` ago; what lies ahead was written under another clock, no proof."""
-    return -CLOCKS_APART <= at - then <= age
+    return settings.REGISTRY_TODAY is not None or is_recent(run.finished_at, SCAN_AGE, at)
 
 
 def _database() -> Check:
@@ -160,14 +177,15 @@ def _broker() -> Check:
 
 def _scan(rule: Rule, run: ScanRun | None, at: datetime) -> Check:
     name = f"scan:{rule.key}"
-    limit = f"a whole run in the last {_age(SCAN_AGE)}"
+    limit = f"a whole run in the last {age_in_words(SCAN_AGE)}"
     if run is None or run.finished_at is None:
         return Check(name, False, "never", limit)
     age = at - run.finished_at
-    judged = run.patients_judged + run.patients_skipped_as_clear
+    judged = _looked_at(run)
     detail = (
         f"version {run.rule_version}, {judged} of {run.patients_in_scope} patients"
-        f" ({run.patients_skipped_as_clear} skipped as clear), {run.failure_count} failures"
+        f" ({run.patients_skipped_as_clear} skipped as clear, {run.patients_unchanged} unchanged),"
+        f" {run.failure_count} failures"
     )
     if not _is_at_todays_date([run]):
         detail += f", as of {run.as_of or 'another day'} and not of today"
@@ -177,7 +195,7 @@ def _scan(rule: Rule, run: ScanRun | None, at: datetime) -> Check:
         and judged == run.patients_in_scope
         and run.rule_version == rule.version
     )
-    return Check(name, ok, f"{_age(age)} ago", limit, detail)
+    return Check(name, ok, f"{age_in_words(age)} ago", limit, detail)
 
 
 def _waiting() -> Check:
@@ -188,10 +206,12 @@ def _waiting() -> Check:
             " FROM registry_waitingevaluation"
         )
         age, count = cursor.fetchone()
-    limit = f"none older than {_age(WAITING_AGE)}"
+    limit = f"none older than {age_in_words(WAITING_AGE)}"
     if age is None:
         return Check("waiting evaluations", True, "none", limit)
-    return Check("waiting evaluations", age <= WAITING_AGE, f"oldest {_age(age)}", limit, f"{count} patients")
+    return Check(
+        "waiting evaluations", age <= WAITING_AGE, f"oldest {age_in_words(age)}", limit, f"{count} patients"
+    )
 
 
 def _failures() -> Check:
@@ -201,22 +221,25 @@ def _failures() -> Check:
 
 
 def _heartbeat(name: str, at: datetime) -> Check:
-    limit = f"a sign of life in the last {_age(HEARTBEAT_AGE)}"
+    limit = f"a sign of life in the last {age_in_words(HEARTBEAT_AGE)}"
     beat = Heartbeat.objects.filter(name=name).first()
     if beat is None:
         return Check(name, False, "never", limit)
     age = at - beat.at
-    return Check(name, _is_recent(beat.at, HEARTBEAT_AGE, at), f"{_age(age)} ago", limit)
+    return Check(name, is_recent(beat.at, HEARTBEAT_AGE, at), f"{age_in_words(age)} ago", limit)
 
 
 def _next_run(at: datetime) -> Check:
-    due = DueRun.objects.filter(due_at__lte=at)
+    due = DueRun.objects.filter(job=NIGHTLY_SCAN, due_at__lte=at)
     waiting = due.filter(state="waiting").order_by("due_at").first()
     latest = due.order_by("-due_at").first()
     if waiting is not None:
         late = at - waiting.due_at
         return Check(
-            "next nightly scan", late <= timedelta(hours=2), f"due {_age(late)} ago", "within 2 h of its hour"
+            "next nightly scan",
+            late <= timedelta(hours=2),
+            f"due {age_in_words(late)} ago",
+            "within 2 h of its hour",
         )
     if latest is None:
         return Check("next nightly scan", False, "not planned", "planned")
@@ -230,7 +253,7 @@ def _notifications() -> Check:
     has_server = bool(settings.EMAIL_HOST)
     value = f"{mails.waiting} waiting" if mails.waiting or mails.untold else "none waiting"
     if mails.oldest is not None:
-        value += f", oldest {_age(mails.oldest)}"
+        value += f", oldest {age_in_words(mails.oldest)}"
     if mails.dead:
         value += f", {mails.dead} could not be sent: see /notifications/"
     detail = "" if has_server else f"no mail server is set: mails are written to {settings.EMAIL_FILE_PATH}"
@@ -242,7 +265,11 @@ def _notifications() -> Check:
         and (has_server or not settings.PRODUCTION)
     )
     return Check(
-        "notifications", ok, value, f"none older than {_age(MAIL_AGE)}, none that could not be sent", detail
+        "notifications",
+        ok,
+        value,
+        f"none older than {age_in_words(MAIL_AGE)}, none that could not be sent",
+        detail,
     )
 
 
@@ -255,14 +282,3 @@ def _demo_accounts() -> Check:
         "present" if there else "none",
         "none outside a demonstration",
     )
-
-
-def _age(span: timedelta) -> str:
-    minutes = max(0, round(span.total_seconds() / 60))
-    if minutes < 1:
-        return "less than a minute"
-    if minutes < 120:
-        return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
-    return f"{minutes // (24 * 60)} days"

@@ -25,7 +25,7 @@ WITH RECURSIVE asked AS (
 ), starts AS (
     SELECT DISTINCT study_id, day_zero, as_of FROM seen
 ), versions AS (
-    -- In force on the as-of date, from the one that held on day 0; the first one also held before it took effect.
+    -- In force on the as-of date, from the one that held on day 0; the first also held before it took effect.
     SELECT s.study_id, s.day_zero, s.as_of, v.id AS schedule_id, v.effective_from,
            row_number() OVER (PARTITION BY s.study_id, s.day_zero, s.as_of ORDER BY v.version) AS step
     FROM starts s
@@ -43,7 +43,8 @@ WITH RECURSIVE asked AS (
                 ELSE w.code || '+' || again.years || 'Y' END AS code,
            CASE WHEN w.offset_unit = 'month'
                 THEN (v.day_zero + make_interval(months => w."offset"::int + 12 * again.years))::date
-                ELSE (v.day_zero + make_interval(years => again.years))::date + w."offset"::int END AS target_on,
+                ELSE (v.day_zero + make_interval(years => again.years))::date + w."offset"::int
+           END AS target_on,
            w.days_before::int AS days_before, w.days_after::int AS days_after
     FROM versions v
     JOIN registry_scheduledvisit w ON w.schedule_id = v.schedule_id
@@ -71,9 +72,11 @@ WITH RECURSIVE asked AS (
            CASE WHEN w.opens_on <= v.effective_from THEN w.closes_on
                 WHEN w.opens_on IS NOT NULL OR p.opens_on > v.effective_from THEN p.closes_on END
     FROM walked w
-    JOIN versions v ON (v.study_id, v.day_zero, v.as_of, v.step) = (w.study_id, w.day_zero, w.as_of, w.step + 1)
+    JOIN versions v
+        ON (v.study_id, v.day_zero, v.as_of, v.step) = (w.study_id, w.day_zero, w.as_of, w.step + 1)
     LEFT JOIN planned p
-        ON (p.study_id, p.day_zero, p.as_of, p.step, p.code) = (v.study_id, v.day_zero, v.as_of, v.step, w.code)
+        ON (p.study_id, p.day_zero, p.as_of) = (v.study_id, v.day_zero, v.as_of)
+        AND (p.step, p.code) = (v.step, w.code)
 ), holds AS (
     SELECT DISTINCT ON (study_id, day_zero, as_of, code) *
     FROM walked ORDER BY study_id, day_zero, as_of, code, step DESC
@@ -92,7 +95,7 @@ WHERE h.closes_on < s.as_of                                                     
 
 
 def overdue_visits(*, days: Mapping[int, date]) -> set[tuple[int, str]]:
-    """Return patient and subject of every overdue visit of these patients, each on the date given for them."""
+    """Return patient and subject of every overdue visit of these patients, each on the date given."""
     with connection.cursor() as cursor:
         cursor.execute(_SQL, {"ids": list(days), "days": list(days.values())})
         return {(patient_id, subject) for patient_id, subject in cursor.fetchall()}
