@@ -7,15 +7,9 @@ from typing import Any
 
 from registry.clinical.partial_dates import PartialDate
 from registry.clinical.spoken_dates import spoken
+from registry.monitoring.standing import DROPPED_WORDS
 from registry.web.officer.wording.told import Part, Told, number, sentence
 
-_DROPPED = {
-    "negated": "its sentence negates it",
-    "someone_else": "it is about somebody else",
-    "screening_normal": "screening with a normal result",
-    "past": "the patient's past before day 0",
-    "benign": "called benign",
-}
 _ISO_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _CLASSES = {
     "t_cell": "T-cell malignancy",
@@ -110,7 +104,7 @@ def dropped_hits(evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _dropped_because(reason: str, cue: str) -> str:
-    words = _DROPPED.get(reason, reason)
+    words = DROPPED_WORDS.get(reason, reason)
     return f"{words} (“{cue}”)" if cue else words
 
 
