@@ -79,9 +79,9 @@ def close(*, username: str, by: User | None, at: datetime) -> int:
 def _found(role: str, place: Place) -> tuple[Study | None, Site | None]:
     if role in SYSTEM_ROLES:
         return None, None
-    study = Study.objects.select_related("sponsor").filter(key=place.study_key).first()
+    study = Study.objects.select_related("sponsor").filter(key=place.study_key, is_canary=False).first()
     if study is None:
-        known = ", ".join(Study.objects.order_by("key").values_list("key", flat=True))
+        known = ", ".join(Study.objects.filter(is_canary=False).order_by("key").values_list("key", flat=True))
         raise AccountRefused(
             f"There is no study {place.study_key or '(none given)'}. Studies: {known or 'none'}."
         )

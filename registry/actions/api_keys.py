@@ -36,10 +36,10 @@ def make_key(
     duration that is not 1 to 1,825 days.
     """
     require(by, "manage_accounts")
-    sponsor = Sponsor.objects.filter(key=sponsor_key).first()
+    sponsor = Sponsor.objects.filter(key=sponsor_key, pk__gt=0).first()
     if sponsor is None:
         raise KeyRefused(f"There is no sponsor {sponsor_key}. {_known(Sponsor, 'Sponsors')}")
-    study = Study.objects.filter(key=study_key).first()
+    study = Study.objects.filter(key=study_key, is_canary=False).first()
     if study is None:
         raise KeyRefused(f"There is no study {study_key}. {_known(Study, 'Studies')}")
     if study.sponsor_id != sponsor.pk:
@@ -100,5 +100,6 @@ def _program_of(*, sponsor: Sponsor, study: Study, at: datetime) -> User:
 
 
 def _known(model: type[Sponsor] | type[Study], words: str) -> str:
-    keys = list(model.objects.order_by("key").values_list("key", flat=True)[:50])
+    # The canaries, whose keys are negative, are nobody's.
+    keys = list(model.objects.filter(pk__gt=0).order_by("key").values_list("key", flat=True)[:50])
     return f"{words}: {', '.join(keys)}." if keys else f"There are no {words.lower()} yet."

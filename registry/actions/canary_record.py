@@ -34,7 +34,8 @@ from registry.models import (
 from registry.monitoring.evidence import Certainty
 
 SET = 1
-KEY = f"canaries-{SET}"
+RESERVED = "canaries-"  # no study of patients has a key that begins so
+KEY = f"{RESERVED}{SET}"
 STUDY_ID = -SET
 # Patients of this set; every key of a canary is negative (migration 0005).
 FIRST_ID, LAST_ID = -SET * 1_000 - 999, -SET * 1_000

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from registry.access.scope import EVERYTHING, acting
+from registry.actions.canary_record import RESERVED
 from registry.actions.importing.courses import plan_courses
 from registry.actions.importing.frame import plan_frame
 from registry.actions.importing.laboratory import REASON, plan_labs
@@ -130,9 +131,10 @@ def _wait_for_other_imports(study_key: str) -> None:
 
 
 def _check_key(study_key: str) -> list[RowError]:
-    if study_key.strip() and len(study_key) <= _LONGEST_KEY and study_key.isprintable():
+    is_taken = study_key.startswith(RESERVED)  # by the canaries, whom nobody adds to
+    if study_key.strip() and len(study_key) <= _LONGEST_KEY and study_key.isprintable() and not is_taken:
         return []
-    accepted = f"1 to {_LONGEST_KEY} characters."
+    accepted = f"1 to {_LONGEST_KEY} characters, not beginning with {RESERVED}."
     return [RowError("", None, "study", study_key, "That cannot be the key of a study.", accepted)]
 
 

@@ -294,4 +294,6 @@ def study_day_columns(read_day: Callable[[Any], date | None], of: str) -> tuple[
 
 
 def known_studies() -> dict[str, Study]:
-    return {study.key: study for study in Study.objects.select_related("sponsor").order_by("key")}
+    """Return the studies by key; that of the canaries is none to take data from."""
+    studies = Study.objects.filter(is_canary=False).select_related("sponsor").order_by("key")
+    return {study.key: study for study in studies}
