@@ -22,7 +22,9 @@ def main(words: list[str]) -> int:
         return _scan(asked)
     except EnginesFailed as failure:
         print(failure, file=sys.stderr)
-        return 1
+    except subprocess.CalledProcessError:
+        pass  # it has said why
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:

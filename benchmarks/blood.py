@@ -70,12 +70,12 @@ class Results:
 def make_lows(*, cohort: Cohort, rng: np.random.Generator) -> Lows:
     """Draw each course's low phases: most lineages are back within 21 days, a few percent are not."""
     shape = (3, len(cohort.courses))
-    falls = rng.random(shape) < np.array([[0.94], [0.62], [0.5]])
+    falls = rng.random(shape) < np.array([[0.95], [0.68], [0.55]])
     first = np.stack([rng.integers(low, high, shape[1]) for low, high in ((2, 5), (4, 8), (4, 9))])
-    last = np.rint(rng.normal([[14.5], [13.5], [13.5]], 2.6, shape))
+    last = np.rint(rng.normal([[15.3], [14.2], [14.0]], 2.6, shape))
     last = np.clip(last, first + 1, [[20], [19], [19]]).astype(np.float64)
     # Few courses do not recover, most of them in one lineage.
-    is_prolonged = rng.random(shape) < np.array([[0.012], [0.008], [0.006]])
+    is_prolonged = rng.random(shape) < np.array([[0.021], [0.013], [0.010]])
     last = np.where(is_prolonged, rng.integers(26, 80, shape), last)
     falls |= is_prolonged
     return Lows(

@@ -215,7 +215,7 @@ def _visits(rng: np.random.Generator, people: People, courses: Courses) -> Visit
     visited_on = np.where(is_late, target + after + rng.integers(1, 16, shape), visited_on)
 
     last = np.minimum(courses.until, courses.silent_from)[:, None]
-    is_recorded = (visited_on <= last) & (visited_on <= HORIZON) & (rng.random(shape) > 0.0038)
+    is_recorded = (visited_on <= last) & (visited_on <= HORIZON) & (rng.random(shape) > 0.0056)
     course, code = np.nonzero(is_recorded)
     days = visited_on[course, code]
     entered_on = days + rng.integers(0, 4, len(days))
@@ -235,7 +235,7 @@ def _draws(rng: np.random.Generator, courses: Courses, visits: Visits) -> Draws:
     days = courses.day_zero[:, None] + offsets + rng.integers(-spread, spread + 1, shape)
     is_drawn = rng.random(shape) < share
     # A hole in a few courses: nobody measured for weeks after the low counts.
-    hole_from = np.where(rng.random(len(courses)) < 0.006, rng.integers(15, 22, len(courses)), 10_000)
+    hole_from = np.where(rng.random(len(courses)) < 0.012, rng.integers(15, 22, len(courses)), 10_000)
     day_number = days - courses.day_zero[:, None]
     is_drawn &= (day_number < hole_from[:, None]) | (day_number > hole_from[:, None] + rng.integers(20, 34))
     is_drawn &= days <= np.minimum(np.minimum(courses.until, courses.silent_from), CUT)[:, None]
