@@ -16,8 +16,7 @@ def day(number: int) -> date:
 def make_patients(*, count: int, low_on: Sequence[int], first: int = 1) -> list[Patient]:
     """Patients of one site, infused on day 0, with a low neutrophil count on each of the days.
 
-    Lows on days 3, 20 and 34 make a prolonged cytopenia of 31 days; without the last one there is none
-    that is certain. Everybody waits to be judged.
+    Everybody waits to be judged.
     """
     site = make_site()
     patients = Patient.objects.bulk_create(
@@ -40,6 +39,16 @@ def make_patients(*, count: int, low_on: Sequence[int], first: int = 1) -> list[
     Infusion.objects.bulk_create(
         [Infusion(patient=each.patient, course=each, infused_on=DAY_0, product=product) for each in courses]
     )
+    add_lows(patients=patients, low_on=low_on)
+    return patients
+
+
+def add_lows(*, patients: Sequence[Patient], low_on: Sequence[int]) -> None:
+    """Give each of them a low neutrophil count on each of the days.
+
+    Lows on days 3, 20 and 34 make a prolonged cytopenia of 31 days; without the last one there is none
+    that is certain.
+    """
     LabResult.objects.bulk_create(
         [
             LabResult(
@@ -57,7 +66,6 @@ def make_patients(*, count: int, low_on: Sequence[int], first: int = 1) -> list[
         ],
         batch_size=5000,
     )
-    return patients
 
 
 def nobody_waits() -> None:
