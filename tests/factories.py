@@ -16,6 +16,7 @@ from registry.models import (
     Infusion,
     LabResult,
     Membership,
+    Notification,
     Patient,
     Product,
     ScheduledVisit,
@@ -230,3 +231,27 @@ def make_user(*, username, role, site=None, study=None, sponsor=None) -> User:
     )
     Membership.objects.create(user=user, role=role, site=site, study=study, sponsor=sponsor, granted_at=NIGHT)
     return user
+
+
+def make_dead_letter(*, study, recipient=None, error="550 no such mailbox") -> Notification:
+    """A mail of one critical alert that could not be sent."""
+    return Notification.objects.create(
+        recipient=recipient
+        or make_user(username=f"officer-{next(_numbers)}", role="safety_officer", study=study),
+        kind="critical_alert",
+        payload={
+            "studies": [study.key],
+            "alerts": [
+                {
+                    "id": "8a9c8d6e-0000-4000-8000-000000000001",
+                    "rule": "secondary_malignancy",
+                    "severity": "critical",
+                    "certainty": "certain",
+                    "kind": "raised",
+                }
+            ],
+        },
+        state="dead",
+        attempts=1,
+        error=error,
+    )

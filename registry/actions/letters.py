@@ -43,26 +43,35 @@ _HAPPENED = {"raised": "", "reopened": "opened again", "risen": "graver or more 
 
 def letter(notification: Notification) -> Letter:
     """Put a notification into words."""
-    if notification.kind == "critical_alert":
-        return _of_critical_alerts(notification)
-    return _digest(notification)
+    tell = _critical_alerts if notification.kind == "critical_alert" else _digest
+    return Letter(subject_of(notification), tell(notification))
 
 
-def _of_critical_alerts(notification: Notification) -> Letter:
-    told = notification.payload["alerts"]
-    body = _write("critical_alert", notification, **_listed(told), count=len(told))
-    return Letter(f"{counted(len(told), 'critical alert')} to review", body)
-
-
-def _digest(notification: Notification) -> Letter:
+def subject_of(notification: Notification) -> str:
+    """The mail's subject: what it is about in one line that may stand on a locked telephone."""
     payload = notification.payload
-    officer, site = payload.get("officer"), payload.get("site")
-    day = spoken_day(notification.day or date.fromisoformat(payload["day"]))
-    shown: dict[str, Any] = {"day": day, "checks": payload["checks"], "site": site}
+    if notification.kind == "critical_alert":
+        return f"{counted(len(payload['alerts']), 'critical alert')} to review"
+    return _digest_subject(payload, _day_of(notification))
+
+
+def _critical_alerts(notification: Notification) -> str:
+    told = notification.payload["alerts"]
+    return _write("critical_alert", notification, **_listed(told), count=len(told))
+
+
+def _digest(notification: Notification) -> str:
+    payload = notification.payload
+    officer = payload.get("officer")
+    shown: dict[str, Any] = {
+        "day": _day_of(notification),
+        "checks": payload["checks"],
+        "site": payload.get("site"),
+    }
     if officer:
         late = [
             {
-                **period,
+                "count": counted(period["count"], "alert"),
                 "since": spoken_instant(period["since"]),
                 "until": spoken_instant(period["until"]),
                 "lines": _count_lines(period["counts"]),
@@ -71,16 +80,20 @@ def _digest(notification: Notification) -> Letter:
         ]
         shown |= {"officer": officer, "new_lines": _count_lines(officer["new"]), "late": late}
         shown |= _listed(officer["critical"])
-    return Letter(_digest_subject(payload, day), _write("digest", notification, **shown))
+    return _write("digest", notification, **shown)
+
+
+def _day_of(notification: Notification) -> str:
+    return spoken_day(notification.day) if notification.day else ""
 
 
 def _digest_subject(payload: Mapping[str, Any], day: str) -> str:
     if not payload["checks"]["ok"]:
         return f"Digest of {day}: the alert checks did not run as they should"
     officer, site = payload.get("officer"), payload.get("site")
-    new = officer["new_count"] if officer else 0
     late = officer["late_count"] if officer else 0
-    parts = [f"{new + late} new {'alert' if new + late == 1 else 'alerts'}"] if new + late else []
+    new = officer["new_count"] + late if officer else 0
+    parts = [counted(new, "new alert")] if new else []
     if late:
         parts.append(f"{late} found late")
     if site and site["overdue"]:

@@ -26,16 +26,17 @@ from registry.monitoring.lifecycle import WAITING
 
 logger = logging.getLogger(__name__)
 
-# One, two, four … minutes after each beginning, at most six hours: twenty beginnings take three days, a
-# mail server's long weekend.
-MOST_ATTEMPTS = 20
+# One, two, four … minutes after each beginning, at most six hours: all together nearly four days, a mail
+# server's long weekend.
+MOST_ATTEMPTS = 24
 _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(hours=6)
 # Of one run; the next is a minute away, and a task must end before its time limit.
 MOST_MAILS = 100
 _MOST_NEWS = 5000
-# The right side of every Message-ID: a name of its own, so that a mail keeps its id when hosts change.
-_NAMESPACE = "notifications.cart-safety-registry"
+# The right side of every Message-ID: no host's name, so that a mail keeps its id when hosts change; and
+# short, since some servers do not know a Message-ID that is folded.
+_NAMESPACE = "cart-safety-registry"
 
 
 class NotDead(Exception):
@@ -181,7 +182,8 @@ def _send(public_id: UUID, at: datetime, connection: BaseEmailBackend, done: Sen
     """Send a claimed mail and mark it, in one transaction; return whether to go on with the next."""
     with acting(rows=NOTHING):
         one = (
-            Notification.objects.select_for_update(skip_locked=True, of=("self",))
+            # Waits: another sender holds the row for a moment after it looked at it and came too late.
+            Notification.objects.select_for_update(of=("self",))
             .select_related("recipient")
             .filter(public_id=public_id, state="waiting")
             .first()

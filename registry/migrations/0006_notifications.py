@@ -20,6 +20,11 @@ class Migration(migrations.Migration):
     dependencies = [("registry", "0005_canaries")]
 
     operations = [
+        # The accounts of a demonstration seeded before there were mails.
+        migrations.RunSQL(
+            "UPDATE registry_user SET email = replace(username, '@demo', '@demo.invalid')"
+            " WHERE is_demo AND email = ''"
+        ),
         migrations.CreateModel(
             name="AlertNews",
             fields=[

@@ -21,6 +21,7 @@ _PLACES: tuple[tuple[str, str, tuple[Verb, ...]], ...] = (
     ("/exports/", "Data exports", ("take_exports",)),
     ("/dashboard/", "Dashboard", ("review_alerts", "manage_schedules")),
     ("/status/", "Status", ("see_status",)),
+    ("/notifications/", "Mails", ("manage_notifications",)),
 )
 _HOME_WORDS = {"coordinator": "Today", "investigator": "Today", "sponsor": "Taking data out"}
 

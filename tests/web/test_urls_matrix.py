@@ -50,6 +50,7 @@ GET = """
     account/login/                                | 200    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 200
     account/demo/                                 | 405    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 405
     account/logout/                               | 405    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 405
+    account/notifications/                        | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 200   | 200   | 200   | 302
     patients/                                     | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 403   | 403   | 200   | 302
     patients/<patient>/                           | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/visits/<code>/             | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
@@ -63,6 +64,9 @@ GET = """
     alerts/<alert>/take-up/                       | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
     alerts/<alert>/decide/                        | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
     status/                                       | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 403   | 200   | 200   | 302
+    notifications/                                | 302    | 403   | 403 | 403   | 403   | 200  | 200   | 403   | 200   | 403   | 302
+    notifications/<mail>/send-again/              | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
+    notifications/<mail>/give-up/                 | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
     healthz                                       | 200    | 200   | 200 | 200   | 200   | 200  | 200   | 200   | 200   | 200   | 200
     readyz                                        | 503    | 503   | 503 | 503   | 503   | 503  | 503   | 503   | 503   | 503   | 503
     api/v1/schema/                                | 401    | 200   | 200 | 200   | 200   | 200  | 200   | 200   | 200   | 200   | 200
@@ -89,6 +93,10 @@ POST = """
     alerts/<alert>/take-up/                       | 302    | 403   | 403 | 404   | 302   | 302  | 403   | 404   | 404   | 404   | 302
     alerts/<alert>/decide/                        | 302    | 403   | 403 | 404   | 422   | 422  | 403   | 404   | 404   | 404   | 302
     status/                                       | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
+    account/notifications/                        | 302    | 422   | 422 | 422   | 422   | 422  | 422   | 422   | 422   | 422   | 302
+    notifications/                                | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
+    notifications/<mail>/send-again/              | 302    | 403   | 403 | 403   | 403   | 302  | 302   | 403   | 302   | 403   | 302
+    notifications/<mail>/give-up/                 | 302    | 403   | 403 | 403   | 403   | 422  | 422   | 403   | 422   | 403   | 302
     healthz                                       | 405    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 405
     readyz                                        | 405    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 405
     api/v1/schema/                                | 401    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 405
@@ -131,7 +139,9 @@ def addresses(resolver=None, prefix=""):
 
 def _named(pattern):
     names = {
-        "<uuid:public_id>": "<alert>" if pattern.startswith("alerts/") else "<patient>",
+        "<uuid:public_id>": {"alerts": "<alert>", "notifications": "<mail>"}.get(
+            pattern.partition("/")[0], "<patient>"
+        ),
         "<visit_code:code>": "<code>",
         "<int:result_id>": "<result>",
         "<int:event_id>": "<event>",
@@ -154,6 +164,7 @@ def places(patient):
         "<code>": "D28",
         "<result>": factories.make_result(patient=patient, collected_on=factories.DAY_0).pk,
         "<event>": factories.make_event(patient=patient).pk,
+        "<mail>": factories.make_dead_letter(study=patient.study).public_id,
         "<kind>": "unknown-study",
         "<id>": "unknown",
         "<elsewhere>": "elsewhere/",

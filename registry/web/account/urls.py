@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from registry.web.account import views
+from registry.web.account import notifications, views
 
 # allauth looks its pages up by these global names.
 urlpatterns = [
     path("login/", views.SignInView.as_view(), name="account_login"),
     path("demo/", views.enter_demo, name="enter_demo"),
     path("logout/", views.leave, name="account_logout"),
+    path("notifications/", notifications.own_notifications, name="own_notifications"),
 ]
