@@ -127,7 +127,7 @@ def _repetitions(visit: ScheduledVisit, *, day_zero: date, until: date, version:
 
 
 def _years_later(visit: ScheduledVisit, *, years: int, day_zero: date, version: int) -> VisitWindow:
-    code = _next_code(visit.code, years)
+    code = later_code(visit.code, years=years)
     if visit.offset_unit == "month":
         again = replace(visit, code=code, offset=visit.offset + 12 * years)
         return window_of(again, day_zero=day_zero, version=version)
@@ -137,7 +137,8 @@ def _years_later(visit: ScheduledVisit, *, years: int, day_zero: date, version: 
     return replace(window_of(again, day_zero=anniversary, version=version), day_zero=day_zero)
 
 
-def _next_code(code: str, years: int) -> str:
+def later_code(code: str, *, years: int) -> str:
+    """Return the code of a visit's repetition: Y15 is Y16 a year later, M24 is M24+1Y."""
     stem = code.rstrip("0123456789")
     number = code[len(stem) :]
     return f"{stem}{int(number) + years}" if number and stem == "Y" else f"{code}+{years}Y"

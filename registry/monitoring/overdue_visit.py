@@ -221,7 +221,7 @@ RULE = Rule(
     version=1,
     limits=Limits(),
     judge=judge,
-    needs=Needs(everyone=True),
+    needs=Needs(any_of=("closed_window",)),
     reads=frozenset({"visits"}),
     is_selected_by_date=True,
     identity="subject",

@@ -392,7 +392,7 @@ RULE = Rule(
     version=1,
     limits=Limits(),
     judge=judge,
-    needs=Needs(low_results=True),
+    needs=Needs(any_of=("prolonged_counts",)),
     reads_labs=LINEAGES,
     identity="overlap",
     changes=CHANGES,

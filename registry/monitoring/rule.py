@@ -20,22 +20,36 @@ class Change:
     what: str
 
 
+# Necessary conditions by name; each is tested with the rule's own limits (queries/preselection.py).
+Condition = Literal[
+    "closed_window",
+    "prolonged_counts",
+    "landmark_counts",
+    "late_prolonged_counts",
+    "transgene_rise",
+    "high_lymphocytes",
+    "blasts",
+    "malignancy_report",
+    "malignancy_answer",
+    "malignancy_death",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """A necessary condition that the database can test, generous and never narrow.
+    """What a record must hold at the least: one of these conditions, generous and never narrow.
 
-    A patient who meets none of them cannot have a finding of the rule and need not be judged:
-    `everyone`: no condition; `low_results`: a result below the limits of prolonged_cytopenia;
-    `adverse_events`: any; `new_malignancy_answers`: a *yes* or a text; `analytes`: any result of
-    these; `cause_of_death`: a text.
+    A patient who meets none of them has no finding of the rule on any day, as long as the record stays, and
+    need not be judged. A rule that names no condition judges everybody.
+
+    `closed_window`: a planned visit not recorded, its window closed by the day asked for (OVD-4);
+    `prolonged_counts`: low days that may last long enough (CYT-6, CYT-8); `landmark_counts`: a low day by
+    the landmark that no proven recovery ended (LMK-1 to LMK-3); `late_prolonged_counts`, `transgene_rise`,
+    `high_lymphocytes`, `blasts`: results as L2, T2, T4, L3 ask for (MAL-7); `malignancy_report`,
+    `malignancy_answer`, `malignancy_death`: a category, code, *yes* or word of the lists (MAL-1).
     """
 
-    everyone: bool = False
-    low_results: bool = False
-    adverse_events: bool = False
-    new_malignancy_answers: bool = False
-    analytes: tuple[str, ...] = ()
-    cause_of_death: bool = False
+    any_of: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -383,11 +383,15 @@ RULE = Rule(
     limits=Limits(),
     judge=judge,
     needs=Needs(
-        low_results=True,
-        adverse_events=True,
-        new_malignancy_answers=True,
-        analytes=("CAR_DNA", "ALC", "BLASTS"),
-        cause_of_death=True,
+        any_of=(
+            "malignancy_report",
+            "malignancy_answer",
+            "malignancy_death",
+            "transgene_rise",
+            "high_lymphocytes",
+            "late_prolonged_counts",
+            "blasts",
+        )
     ),
     reads_labs=("CAR_DNA", "ALC", "BLASTS", "MCV", "ANC", "PLT", "HGB"),
     identity="subject",

@@ -157,7 +157,7 @@ RULE = Rule(
     version=1,
     limits=Limits(),
     judge=judge,
-    needs=Needs(low_results=True),
+    needs=Needs(any_of=("landmark_counts",)),
     reads_labs=LINEAGES,
     identity="subject",
     changes=CHANGES,

@@ -256,7 +256,7 @@ def test_one_broken_record_blinds_nobody_and_hides_nothing(site):  # G-9
     broken = make_patient(site=site)
     for patient in (*whole, broken):
         make_visit(patient=patient, visited_on=on_day(28), new_malignancy=False)
-    make_event(patient=broken, started_on="2024-13")
+    make_event(patient=broken, started_on="2024-13", term="Lymphoma")
 
     *others, report = scan.run_rules(as_of=on_day(120), at=NIGHT, trigger="command")
 

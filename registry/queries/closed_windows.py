@@ -1,0 +1,164 @@
+"""Whose planned visit has closed without a record: the condition of an overdue visit (OVD-1 to OVD-5).
+
+All windows of all courses at once, by the calendar of clinical/visit_windows.py. Of several schedule versions
+a window counts when any day's versions in force could have kept it; a visit counts as recorded when it was
+on every day that is asked for.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from registry.clinical.visit_windows import UNSCHEDULED, ScheduledVisit, ScheduleVersion, later_code
+from registry.queries.evidence import schedules_of_studies
+
+# The dates of two sites differ by no more at one instant, and a change made meanwhile counts as made (G-2).
+SITES_DIFFER_BY = timedelta(days=2)
+
+_EPOCH = date(1970, 1, 1)  # that of numpy's days
+_COMMA = "\x1f"  # in no code of a visit
+
+Dates = NDArray[np.datetime64]
+Flags = NDArray[np.bool_]
+
+_COURSES = """
+    SELECT p.study_id, c.id, c.patient_id, c.day_zero - %(epoch)s::date, p.enrolled_on - %(epoch)s::date,
+           least(lead(c.day_zero) OVER (PARTITION BY c.patient_id ORDER BY c.day_zero) - 1,
+                 p.follow_up_ended_on, %(closed_by)s::date) - %(epoch)s::date
+    FROM registry_course c JOIN registry_patient p ON p.id = c.patient_id
+    WHERE c.patient_id BETWEEN %(first)s AND %(last)s AND p.enrolled_on IS NOT NULL
+    ORDER BY c.patient_id, c.day_zero
+"""
+# A visit without a date was declared missed; it counts from the day 0 of its course on.
+_RECORDED = """
+    SELECT v.course_id, string_agg(v.code, %(comma)s)
+    FROM registry_course c JOIN registry_visit v ON v.course_id = c.id
+    WHERE c.patient_id BETWEEN %(first)s AND %(last)s AND v.code <> %(unscheduled)s
+      AND (v.visited_on <= %(recorded_by)s OR v.visited_on IS NULL)
+    GROUP BY v.course_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Courses:
+    """The courses of one study. A window is owed when it closes from `owed_from` to `owed_to`.
+
+    `recorded`: the codes of the recorded visits, as one text.
+    """
+
+    patient: NDArray[np.int64]
+    day_zero: Dates
+    owed_from: Dates
+    owed_to: Dates
+    recorded: tuple[str, ...]
+
+
+def patients_with_closed_windows(*, latest_day: date, first_id: int, last_id: int) -> set[int]:
+    """Return who could have a visit overdue on a day up to `latest_day`, judged in one run."""
+    asked: dict[str, Any] = {
+        "first": first_id,
+        "last": last_id,
+        "epoch": _EPOCH,
+        # Overdue from the day after closing on (OVD-4).
+        "closed_by": latest_day - timedelta(days=1),
+        "recorded_by": latest_day - SITES_DIFFER_BY,
+        "unscheduled": UNSCHEDULED,
+        "comma": _COMMA,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_COURSES, asked)
+        rows = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 6)
+        cursor.execute(_RECORDED, asked)
+        recorded = dict(cursor.fetchall())
+    studies = np.unique(rows[:, 0]).tolist()
+    schedules = schedules_of_studies(study_ids=studies)
+    found: set[int] = set()
+    for study_id in studies:
+        of_study = rows[rows[:, 0] == study_id]
+        day_zero, owed_from, owed_to = of_study[:, 3:].T.astype("datetime64[D]")
+        courses = _Courses(
+            patient=of_study[:, 2],
+            day_zero=day_zero,
+            owed_from=owed_from,
+            owed_to=owed_to,
+            recorded=tuple(recorded.get(course_id, "") for course_id in of_study[:, 1].tolist()),
+        )
+        found |= _with_closed_windows(schedules[study_id], courses)
+    return found
+
+
+def _with_closed_windows(versions: tuple[ScheduleVersion, ...], courses: _Courses) -> set[int]:
+    # Most courses have the same visits behind them.
+    number_of = {text: number for number, text in enumerate(dict.fromkeys(courses.recorded))}
+    number = np.array([number_of[text] for text in courses.recorded])
+    codes_of = [frozenset(text.split(_COMMA)) for text in number_of]
+    could = np.zeros(len(number), dtype=bool)
+    known: set[str] = set()
+    for position, version in enumerate(versions):
+        held = _could_hold(versions, position, courses.day_zero)
+        codes = set()
+        for visit in version.visits:
+            for year in range(_years(courses) + 1 if visit.repeats_yearly else 1):
+                code = later_code(visit.code, years=year) if year else visit.code
+                codes.add(code)
+                opens, closes = _window(visit, courses.day_zero, years=year)
+                is_owed = held & (courses.owed_from <= closes) & (closes <= courses.owed_to)
+                if code not in known:
+                    is_owed &= _could_begin(versions, position, opens, courses.day_zero)
+                for later in versions[position + 1 :]:
+                    # A later version moves or drops what had not opened when it took effect.
+                    is_owed &= opens <= np.datetime64(later.effective_from)
+                if is_owed.any():
+                    could |= is_owed & np.array([code not in recorded for recorded in codes_of])[number]
+        known |= codes
+    return set(courses.patient[could].tolist())
+
+
+def _could_begin(
+    versions: tuple[ScheduleVersion, ...], position: int, opens: Dates, day_zero: Dates
+) -> Flags:
+    """Say for which courses a visit new in a version was planned: all, or only when it could still open."""
+    since = np.datetime64(versions[position].effective_from)
+    if position == 0 or not _are_in_order(versions):
+        return np.ones(len(opens), dtype=bool)
+    began: Flags = (since <= day_zero) | (opens > since)
+    return began
+
+
+def _could_hold(versions: tuple[ScheduleVersion, ...], position: int, day_zero: Dates) -> Flags:
+    """Say for which courses a version was not out of force already on day 0."""
+    if position + 1 == len(versions) or not _are_in_order(versions):
+        return np.ones(len(day_zero), dtype=bool)
+    held: Flags = np.datetime64(versions[position + 1].effective_from) > day_zero
+    return held
+
+
+def _are_in_order(versions: tuple[ScheduleVersion, ...]) -> bool:
+    dates = [version.effective_from for version in versions]
+    return dates == sorted(dates)
+
+
+def _years(courses: _Courses) -> int:
+    """Return how many years of repetitions can have closed in any course."""
+    return int((courses.owed_to - courses.day_zero).max() / np.timedelta64(365, "D")) + 1
+
+
+def _window(visit: ScheduledVisit, day_zero: Dates, *, years: int) -> tuple[Dates, Dates]:
+    """Return when a visit opens and closes in each course (G-4: from day 0, month end clamped)."""
+    months = 12 * years + (visit.offset if visit.offset_unit == "month" else 0)
+    target = _months_later(day_zero, months) + (
+        np.timedelta64(visit.offset, "D") if visit.offset_unit == "day" else np.timedelta64(0, "D")
+    )
+    return target - np.timedelta64(visit.days_before, "D"), target + np.timedelta64(visit.days_after, "D")
+
+
+def _months_later(days: Dates, months: int) -> Dates:
+    month = days.astype("datetime64[M]")
+    later = month + np.timedelta64(months, "M")
+    latest = (later + np.timedelta64(1, "M")).astype("datetime64[D]") - np.timedelta64(1, "D")
+    found: Dates = np.minimum(later.astype("datetime64[D]") + (days - month.astype("datetime64[D]")), latest)
+    return found
