@@ -42,6 +42,14 @@ def plan_and_run() -> None:
     for part_id in due_runs.waiting_parts(at=at, as_of=clock.pinned_day()):
         # Sent again every minute until it is done: an unread message is worth nothing by then.
         judge_part.apply_async(kwargs={"part_id": part_id}, expires=55)
+    for job in due_runs.waiting_jobs(at=at):
+        run_job.apply_async(kwargs={"job": job}, expires=55)
+
+
+@shared_task(**_AGAIN, soft_time_limit=3600 - 60, time_limit=3600)
+def run_job(*, job: str) -> None:
+    """Run a job that fell due. Repeating it finds its slots done and does nothing."""
+    due_runs.run_job(job=job, at=clock.now(), as_of=clock.pinned_day())
 
 
 @shared_task(**_AGAIN, soft_time_limit=3600 - 60, time_limit=3600)

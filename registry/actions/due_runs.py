@@ -1,17 +1,20 @@
 """Periodic jobs as rows: every due slot is planned from the last row, so that a stopped beat is caught up."""
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
 from registry.access.scope import EVERYTHING, acting
-from registry.actions import night
+from registry.actions import digest, night, recount
 from registry.models import DueRun
 
 NIGHTLY_SCAN = "nightly_scan"
 # Hours in UTC. 02:00: after midnight everywhere from Lisbon to Warsaw. Each patient is judged at the
-# site's own date.
-HOURS = {NIGHTLY_SCAN: 2}
+# site's own date. The others rest on what the night left.
+HOURS = {NIGHTLY_SCAN: 2, "recount": 3, "digest": 6}
+_JOBS: dict[str, Callable[..., Any]] = {"recount": recount.recount_a_share, "digest": digest.queue_digests}
 _LOCK = 75
 
 
@@ -56,3 +59,35 @@ def waiting_parts(*, at: datetime, as_of: date | None = None) -> list[int]:
             return []
         DueRun.objects.filter(pk__in=[slot.pk for slot in slots]).update(attempts=slots[0].attempts + 1)
         return night.plan_parts(slots=slots, at=at, as_of=as_of)
+
+
+def waiting_jobs(*, at: datetime) -> list[str]:
+    """Return the jobs other than the nightly scan that fell due and may run.
+
+    The recount waits for the night: before it, the alerts stand as of yesterday.
+    """
+    waiting = set(DueRun.objects.filter(state="waiting", due_at__lte=at).values_list("job", flat=True))
+    if NIGHTLY_SCAN in waiting:
+        waiting.discard("recount")
+    return sorted(waiting & _JOBS.keys())
+
+
+def run_job(*, job: str, at: datetime, as_of: date | None = None) -> int:
+    """Run a job once for all its slots that wait, and return how many that were.
+
+    A worker that dies leaves them waiting; its lock ends with its connection.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [_LOCK, job])
+        if not cursor.fetchone()[0]:
+            return 0
+    try:
+        slots = list(DueRun.objects.filter(job=job, state="waiting", due_at__lte=at))
+        if slots:
+            _JOBS[job](at=at, as_of=as_of)
+            with acting(rows=EVERYTHING):
+                DueRun.objects.filter(pk__in=[slot.pk for slot in slots]).update(state="done", finished_at=at)
+        return len(slots)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_LOCK, job])
