@@ -31,7 +31,6 @@ Source: rules.md section 0.
 """
 
 import sys
-from collections.abc import Mapping
 
 from registry.monitoring import (
     overdue_visit,
@@ -39,7 +38,7 @@ from registry.monitoring import (
     secondary_malignancy,
     unresolved_at_day_28,
 )
-from registry.monitoring.rule import Rule
+from registry.monitoring.rule import Rule, flat
 
 RULES: tuple[Rule, ...] = (
     overdue_visit.RULE,
@@ -49,8 +48,17 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+# Versions with other limits that are not in force; `scan --shadow` says what each would change.
+CANDIDATES: tuple[Rule, ...] = (
+    *overdue_visit.CANDIDATES,
+    *prolonged_cytopenia.CANDIDATES,
+    *unresolved_at_day_28.CANDIDATES,
+    *secondary_malignancy.CANDIDATES,
+)
+
+
 class UnknownRule(KeyError):
-    """No rule in force has this key."""
+    """No rule in force has this key, or no version this name."""
 
 
 def by_key(key: str) -> Rule:
@@ -59,6 +67,14 @@ def by_key(key: str) -> Rule:
         if rule.key == key:
             return rule
     raise UnknownRule(key)
+
+
+def by_name(name: str) -> Rule:
+    """Return the candidate, or the rule in force, with this name (`key:version`); raises UnknownRule."""
+    for rule in (*CANDIDATES, *RULES):
+        if rule.name == name:
+            return rule
+    raise UnknownRule(name)
 
 
 def definition_of(rule: Rule) -> str:
@@ -86,23 +102,29 @@ def as_markdown() -> str:
             "",
             "| limit | value |",
             "|---|---|",
-            *(f"| `{name}` | {value} |" for name, value in _flat(rule.limits_as_json)),
+            *(f"| `{name}` | {value} |" for name, value in flat(rule.limits_as_json).items()),
             "",
             *(
                 f"- Version {change.version}, {change.on.isoformat()}: {change.what}"
                 for change in rule.changes
             ),
             "",
+            *_candidates_of(rule),
         ]
     return "\n".join(lines)
 
 
-def _flat(limits: Mapping[str, object]) -> list[tuple[str, object]]:
-    """Name limits that rules share by the name of their group: `counts.recovery_days_count`."""
-    rows: list[tuple[str, object]] = []
-    for name, value in limits.items():
-        if isinstance(value, Mapping):
-            rows += [(f"{name}.{inner}", inner_value) for inner, inner_value in _flat(value)]
-        else:
-            rows.append((name, value))
-    return rows
+def _candidates_of(rule: Rule) -> list[str]:
+    """Versions that are proposed and not in force, with the limits in which they differ."""
+    candidates = [candidate for candidate in CANDIDATES if candidate.key == rule.key]
+    if not candidates:
+        return []
+    lines = ["Candidates, not in force (`scan --shadow` says what one would change):", ""]
+    for candidate in candidates:
+        change = candidate.changes[-1]
+        unlike = ", ".join(
+            f"`{name}` {values['shadow']} instead of {values['in_force']}"
+            for name, values in candidate.limits_unlike(rule).items()
+        )
+        lines.append(f"- `{candidate.name}`, {change.on.isoformat()}: {unlike}. {change.what}")
+    return [*lines, ""]

@@ -232,3 +232,12 @@ RULE = Rule(
     clock_keys=frozenset({"days_overdue", "labels"}),
     is_answered=is_answered,
 )
+
+CANDIDATES = (
+    RULE.proposed(
+        version=2,
+        limits=Limits(low_to_days=14, medium_to_days=60),
+        on=date(2026, 11, 22),
+        why="Graver sooner: after two weeks a missed visit is rarely made up for within its purpose.",
+    ),
+)

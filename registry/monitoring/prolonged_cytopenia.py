@@ -403,3 +403,18 @@ RULE = Rule(
     carries=carries,
     is_answered=is_answered,
 )
+
+CANDIDATES = (
+    RULE.proposed(
+        version=2,
+        limits=Limits(prolonged_over_days=21),
+        on=date(2026, 11, 22),
+        why="A week earlier: marrow support and infection prophylaxis are decided on in the fourth week.",
+    ),
+    RULE.proposed(
+        version=3,
+        limits=Limits(longest_gap_days=28),
+        on=date(2026, 11, 22),
+        why="Joins no counts more than four weeks apart: what rests on sparse data only would be lost.",
+    ),
+)

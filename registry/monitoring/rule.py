@@ -1,7 +1,7 @@
 """What a rule is: limits, a pure function, a version, dated changes (architecture.md)."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, Literal, get_args
 
@@ -140,6 +140,28 @@ class Rule:
         return self.is_answered(history.as_of(as_of), raised, self.limits)
 
     @property
+    def name(self) -> str:
+        """Key and version as one word, as `scan --shadow` takes it: `prolonged_cytopenia:2`."""
+        return f"{self.key}:{self.version}"
+
+    def proposed(self, *, version: int, limits: Any, on: date, why: str) -> "Rule":
+        """Return a candidate version: the same judge with other limits, not in force.
+
+        Its number is never given again. To put it in force is to make it the RULE of its file.
+        """
+        changes = (*self.changes, Change(version, on, why))
+        return replace(self, version=version, limits=limits, changes=changes)
+
+    def limits_unlike(self, other: "Rule") -> dict[str, dict[str, object]]:
+        """Return the limits that differ, by name, as this rule and as the other has them."""
+        mine, theirs = flat(self.limits_as_json), flat(other.limits_as_json)
+        return {
+            name: {"in_force": theirs.get(name), "shadow": value}
+            for name, value in mine.items()
+            if theirs.get(name) != value
+        }
+
+    @property
     def limits_as_json(self) -> Mapping[str, object]:
         """The limits as the run stores them: decimals as text, limits shared by rules as an object."""
         return _as_json(asdict(self.limits))
@@ -152,3 +174,14 @@ def _as_json(limits: Mapping[str, Any]) -> dict[str, object]:
         else (value if isinstance(value, int) else str(value))
         for name, value in limits.items()
     }
+
+
+def flat(limits: Mapping[str, object]) -> dict[str, object]:
+    """Name limits that rules share by the name of their group: `counts.recovery_days_count`."""
+    rows: dict[str, object] = {}
+    for name, value in limits.items():
+        if isinstance(value, Mapping):
+            rows |= {f"{name}.{inner}": inner_value for inner, inner_value in flat(value).items()}
+        else:
+            rows[name] = value
+    return rows

@@ -53,6 +53,7 @@ Source: rules.md section 4; clinical-reference.md 4.2 to 4.5.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from itertools import groupby
 from typing import Literal
 
@@ -398,4 +399,13 @@ RULE = Rule(
     changes=CHANGES,
     title="Candidate second primary malignancy",
     lists=list_versions,
+)
+
+CANDIDATES = (
+    RULE.proposed(
+        version=2,
+        limits=Limits(triggers=TriggerLimits(lymphocytes_over_10e9_per_l=Decimal("5.0"))),
+        on=date(2026, 11, 22),
+        why="T4 at the count from which a lymphocytosis is worked up for a clone: fewer reactive ones.",
+    ),
 )

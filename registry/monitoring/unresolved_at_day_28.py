@@ -166,3 +166,12 @@ RULE = Rule(
     wakes=wakes,
     is_answered=is_answered,
 )
+
+CANDIDATES = (
+    RULE.proposed(
+        version=2,
+        limits=Limits(landmark_low_from_day=14),
+        on=date(2026, 11, 22),
+        why="For sites that count every two weeks: a low count of day 14 with nothing better up to day 28.",
+    ),
+)
