@@ -73,7 +73,7 @@ def test_the_latest_run_of_each_rule_stands_with_its_numbers(as_user, officer, j
     for rule in RULES:
         assert "today at each site" in row_of(answer, rule.title)
     page = words_of(answer)
-    assert "In scope Judged Skipped as clear Failures Seconds" in page
+    assert "In scope Judged Skipped as clear Unchanged Failures Canaries Seconds" in page
 
 
 def test_a_rule_that_never_ran_over_everybody_says_so(as_user, officer, db):

@@ -17,7 +17,7 @@ from registry.queries import monitoring_status, scan_runs
 
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
-    """Every check in words, the latest run of each rule, and whom it could not judge."""
+    """Every check in words, the ledgers of runs and recounts, and whom no rule could judge."""
     user = gates.enter(request, "see_status")
     at = now()
     checks = monitoring_status.checks(at=at)
@@ -29,6 +29,8 @@ def status(request: HttpRequest) -> HttpResponse:
             "checks": checks,
             "stale": [check for check in checks if not check.ok],
             "runs": scan_runs.latest_runs(runs=monitoring_status.latest_whole_runs()),
+            "ledgers": scan_runs.ledgers(),
+            "recounts": scan_runs.recounts(),
             "failures": scan_runs.open_failures(rows=rows_of(user)),
             "may_see_patients": may(user, "see_patients"),
         },
