@@ -106,17 +106,17 @@ def test_nights_planned_ahead_of_today_do_not_keep_the_next_one_away(db):
     DueRun.objects.create(job="nightly_scan", due_at=NIGHT - timedelta(days=2), state="done")
     assert "next nightly scan" in stale(NIGHT + timedelta(hours=3))
 
-    assert due_runs.plan(at=NIGHT) == 2
+    due_runs.plan(at=NIGHT)
 
-    assert DueRun.objects.filter(state="waiting").count() == 2
+    assert DueRun.objects.filter(job="nightly_scan", state="waiting").count() == 2
 
 
 def test_a_demonstration_pinned_years_ahead_has_missed_no_nights(db):
-    due_runs.plan(at=NIGHT)
+    jobs = due_runs.plan(at=NIGHT)
 
-    assert due_runs.plan(at=NIGHT + timedelta(days=3650), catch_up=False) == 1
+    assert due_runs.plan(at=NIGHT + timedelta(days=3650), catch_up=False) == jobs
     assert due_runs.plan(at=NIGHT + timedelta(days=3650), catch_up=False) == 0
-    assert due_runs.plan(at=NIGHT + timedelta(days=2)) == 2
+    assert due_runs.plan(at=NIGHT + timedelta(days=2)) == 2 * jobs
 
 
 def test_a_patient_enrolled_after_the_night_makes_no_run_stale(site):
