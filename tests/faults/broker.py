@@ -14,6 +14,12 @@ from config import env
 from config.embedded import Engines
 
 
+def send(task: str, *, broker_url: str, **arguments: Any) -> None:
+    """Queue a task of ours at this broker."""
+    with Connection(env.broker(broker_url)) as line:
+        current_app.send_task(f"registry.tasks.{task}", kwargs=arguments, connection=line)
+
+
 class Broker:
     """The broker's engine in a directory of its own; it keeps its queue on disk as a demo's does."""
 
@@ -48,8 +54,7 @@ class Broker:
 
     def send(self, task: str, **arguments: Any) -> None:
         """Queue a task, as beat or a page would."""
-        with Connection(env.broker(self.url)) as line:
-            current_app.send_task(f"registry.tasks.{task}", kwargs=arguments, connection=line)
+        send(task, broker_url=self.url, **arguments)
 
     def queue_length(self) -> int:
         with Redis.from_url(self.url) as line:
