@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import pairwise
 
 from django.db.models import Prefetch
 
@@ -21,7 +22,9 @@ from registry.models import (
     Visit,
 )
 from registry.monitoring.evidence import History
+from registry.monitoring.icaht import CourseGrades, grades_by_course
 from registry.queries.evidence import packed_histories
+from registry.queries.judgements import RuleStanding, packed_record, standings, unpacked
 from registry.queries.record_history import HistoryLine, history_lines
 from registry.queries.site_worklist import GRAVEST_FIRST, AwaitedVisit, awaited_visits
 
@@ -34,8 +37,8 @@ _AHEAD = timedelta(days=400)
 class VisitLine:
     """One visit of a course, planned, recorded or both.
 
-    `state`: completed, missed, overdue, open, planned, or not_owed (dropped by a new infusion, or
-    outside follow-up). `label`: early or late.
+    `state`: completed, missed, overdue, open, planned, dropped (by the infusion on `dropped_on`, OVD-5)
+    or not_owed (outside follow-up). `label`: early or late.
     """
 
     code: str
@@ -44,11 +47,15 @@ class VisitLine:
     awaited: AwaitedVisit | None
     state: str
     label: str
+    dropped_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class YearOfVisits:
-    """The visits of one year of a course. `concern`: now, past (all recorded) or later (nothing due)."""
+    """The visits of one year of a course.
+
+    `concern`: now, past (all recorded), later (nothing due) or dropped (by a new infusion).
+    """
 
     number: int
     lines: tuple[VisitLine, ...]
@@ -57,12 +64,19 @@ class YearOfVisits:
 
 @dataclass(frozen=True, slots=True)
 class CourseOfVisits:
-    """A course with its visits by year, and in one list those of the years that concern nobody yet."""
+    """A course with its visits by year, and in one list those of the years that concern nobody yet.
+
+    `dropped`: the visits of the years that the infusion on `next_infusion_on` ended (OVD-5). `grades`: the
+    ICAHT grades, of a course that an infusion opened.
+    """
 
     course: Course
     years: tuple[YearOfVisits, ...]
     later: tuple[VisitLine, ...]
+    dropped: tuple[VisitLine, ...]
+    next_infusion_on: date | None
     is_current: bool
+    grades: CourseGrades | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +109,13 @@ class PatientFile:
     supports: tuple[tuple[SupportiveTreatment, date | None], ...]
     events: tuple[tuple[AdverseEvent, date | None], ...]
     alerts: tuple[Alert, ...]
+    standings: tuple[RuleStanding, ...]
     history: tuple[HistoryLine, ...]
+
+    @property
+    def graded_courses(self) -> tuple[CourseOfVisits, ...]:
+        """The courses that have ICAHT grades: those of infusions."""
+        return tuple(course for course in self.courses if course.grades)
 
     @property
     def latest_history(self) -> tuple[HistoryLine, ...]:
@@ -108,7 +128,10 @@ class PatientFile:
 
 def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -> PatientFile:
     """Read the file of one patient."""
-    history = history_of(patient=patient)
+    packed = packed_record(patient=patient)
+    # A broken event or result must not keep the rest of the page from those who can mend it.
+    history = replace(packed, labs={}, supports=(), events=()).unpack()
+    whole = unpacked(packed)
     courses = list(
         Course.objects.filter(patient=patient)
         .select_related("infusion", "infusion__product")
@@ -122,11 +145,15 @@ def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -
         .prefetch_related("not_done")
         .order_by("visited_on", "pk")
     )
+    alerts = tuple(
+        Alert.objects.filter(patient=patient).select_related("patient__site").order_by(*GRAVEST_FIRST)
+    )
+    grades = {} if whole is None else _grades_by_day_zero(whole, today)
     return PatientFile(
         patient=patient,
         today=today,
         day_zero=course_of(today, day_zeros=day_zeros),
-        courses=_courses(courses, visits, history, awaited, today),
+        courses=_courses(courses, visits, history, awaited, today, grades),
         awaited=min(awaited, key=lambda line: (not line.is_overdue, line.window.closes_on), default=None),
         labs=_lab_table(patient, day_zeros, all_days=all_lab_days),
         supports=tuple(
@@ -134,11 +161,14 @@ def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -
             for support in SupportiveTreatment.objects.filter(patient=patient).order_by("-given_on", "kind")
         ),
         events=tuple((event, _day_zero_of(event, day_zeros)) for event in events_of(patient=patient)),
-        alerts=tuple(
-            Alert.objects.filter(patient=patient).select_related("patient__site").order_by(*GRAVEST_FIRST)
-        ),
+        alerts=alerts,
+        standings=standings(patient=patient, history=whole, alerts=alerts, today=today),
         history=history_lines(patient=patient),
     )
+
+
+def _grades_by_day_zero(history: History, today: date) -> dict[date, CourseGrades]:
+    return {grades.day_zero: grades for grades in grades_by_course(history=history, as_of=today)}
 
 
 def history_of(*, patient: Patient) -> History:
@@ -188,12 +218,18 @@ def _courses(
     history: History,
     awaited: Sequence[AwaitedVisit],
     today: date,
+    grades: Mapping[date, CourseGrades],
 ) -> tuple[CourseOfVisits, ...]:
     waiting = {(line.window.code, line.window.day_zero): line for line in awaited}
+    # Infusions that lie ahead end no course yet (G-1).
+    followed_by = {
+        earlier.day_zero: later.day_zero for later, earlier in pairwise(courses) if later.day_zero <= today
+    }
     shown = []
     for course in courses:
         recorded = [visit for visit in visits if visit.course_id == course.pk]
-        lines = _visit_lines(course, recorded, history, waiting, today)
+        next_infusion_on = followed_by.get(course.day_zero)
+        lines = _visit_lines(course, recorded, history, waiting, today, next_infusion_on)
         years: dict[int, list[VisitLine]] = defaultdict(list)
         for line in lines:
             # A visit aimed at twelve months belongs to the first year, not to the second.
@@ -205,12 +241,19 @@ def _courses(
         shown.append(
             CourseOfVisits(
                 course=course,
-                years=tuple(year for year in grouped if year.concern != "later"),
-                later=tuple(line for year in grouped if year.concern == "later" for line in year.lines),
+                years=tuple(year for year in grouped if year.concern in ("now", "past")),
+                later=_lines_of(grouped, "later"),
+                dropped=_lines_of(grouped, "dropped"),
+                next_infusion_on=next_infusion_on,
                 is_current=course is courses[0],
+                grades=grades.get(course.day_zero) if hasattr(course, "infusion") else None,
             )
         )
     return tuple(shown)
+
+
+def _lines_of(years: Sequence[YearOfVisits], concern: str) -> tuple[VisitLine, ...]:
+    return tuple(line for year in years if year.concern == concern for line in year.lines)
 
 
 def _concern(lines: Sequence[VisitLine], awaited: Sequence[AwaitedVisit]) -> str:
@@ -218,7 +261,9 @@ def _concern(lines: Sequence[VisitLine], awaited: Sequence[AwaitedVisit]) -> str
     states = {line.state for line in lines}
     if states & {"overdue", "open"} or any(line.awaited and line.awaited is following for line in lines):
         return "now"
-    return "past" if states & {"completed", "missed"} else "later"
+    if states & {"completed", "missed"}:
+        return "past"
+    return "dropped" if states == {"dropped"} else "later"
 
 
 def _visit_lines(
@@ -227,6 +272,7 @@ def _visit_lines(
     history: History,
     waiting: Mapping[tuple[str, date], AwaitedVisit],
     today: date,
+    next_infusion_on: date | None,
 ) -> list[VisitLine]:
     windows = {
         window.code: window
@@ -241,7 +287,10 @@ def _visit_lines(
         lines.append(VisitLine(visit.code, window, visit, None, visit.status, late))
     for window in windows.values():
         line = waiting.get((window.code, window.day_zero))
-        lines.append(VisitLine(window.code, window, None, line, _state(line), ""))
+        # OVD-5
+        dropped_on = next_infusion_on if next_infusion_on and window.closes_on >= next_infusion_on else None
+        state = "dropped" if dropped_on else _state(line)
+        lines.append(VisitLine(window.code, window, None, line, state, "", dropped_on))
     return sorted(lines, key=_sort_day)
 
 

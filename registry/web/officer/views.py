@@ -25,6 +25,7 @@ from registry.models.alert import DECISIONS
 from registry.monitoring.catalogue import RULES
 from registry.queries import monitoring_status, officer_queue
 from registry.queries.alert_evidence import up_to_date
+from registry.queries.judgements import standing_of
 from registry.web.officer import wording
 from registry.web.officer.forms import DecisionForm, FilterForm
 from registry.web.officer.page import page_of
@@ -153,6 +154,9 @@ def _alert_page(request: HttpRequest, seen: Alert, form: DecisionForm, *, status
                 rows=rows, filters=_filter_form(request, rows).filters(), alert=seen
             ),
             "address": _address(request),
+            "standings": standing_of(
+                patient=seen.patient, today=today(time_zone=seen.patient.site.time_zone)
+            ),
         },
         status=status,
     )
