@@ -93,3 +93,30 @@ def test_the_command_prints_the_first_password_once(site):
     assert User.objects.get(username="nurse").check_password(password)
     with pytest.raises(CommandError, match="no account"):
         call_command("account", "close", "nobody")
+
+
+def test_an_address_given_with_a_role_is_where_mails_go(site):
+    call_command(
+        "account", "grant", "nurse", role="coordinator", study="CART-AID", site="VIE",
+        email="nurse@hospital.example", stdout=(said := StringIO()),
+    )  # fmt: skip
+
+    assert User.objects.get(username="nurse").email == "nurse@hospital.example"
+    assert "No mail address" not in said.getvalue()
+
+
+def test_what_is_no_address_is_refused_and_makes_no_account(site):
+    with pytest.raises(CommandError, match="is no mail address"):
+        call_command(
+            "account", "grant", "nurse", role="coordinator", study="CART-AID", site="VIE", email="nurse@"
+        )
+    assert not User.objects.exists()
+
+
+def test_an_account_without_an_address_is_told_to_the_operator(site):
+    call_command(
+        "account", "grant", "nurse", role="coordinator", study="CART-AID", site="VIE",
+        stdout=(said := StringIO()),
+    )  # fmt: skip
+
+    assert "No mail address yet" in said.getvalue()

@@ -30,6 +30,9 @@ def given(monkeypatch):
         ("*", env.hosts),
         ("a.example,*", env.hosts),
         (" , ", env.hosts),
+        ("registry.example.org", lambda name: env.web_address(name, "")),
+        ("https://registry.example.org/app", lambda name: env.web_address(name, "")),
+        ("ftp://registry.example.org", lambda name: env.web_address(name, "")),
         ("short", env.secret_key),
         ("a" * 60, env.secret_key),
         ("django-insecure-" + "abcdefghij" * 5, env.secret_key),
@@ -103,3 +106,17 @@ def test_a_kept_secret_stays_the_same_and_is_for_its_owner_only(tmp_path):
     assert len(first) == 64
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [found.name for found in path.parent.iterdir()] == ["secret_key"]
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("https://registry.example.org/", "https://registry.example.org"),
+        ("http://127.0.0.1:8001", "http://127.0.0.1:8001"),
+        ("", "https://fallback.example"),
+    ],
+)
+def test_the_address_that_mails_link_to_has_no_slash_at_its_end(given, value, read):
+    given(value)
+
+    assert env.web_address("VALUE", "https://fallback.example") == read

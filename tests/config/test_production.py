@@ -122,3 +122,31 @@ def test_programs_must_show_a_key_unless_a_view_says_otherwise(settings):
     assert rest["DEFAULT_AUTHENTICATION_CLASSES"] == ["registry.api.authentication.KeyAuthentication"]
     assert rest["DEFAULT_PERMISSION_CLASSES"] == ["rest_framework.permissions.IsAuthenticated"]
     assert rest["DEFAULT_RENDERER_CLASSES"] == ["rest_framework.renderers.JSONRenderer"]
+
+
+def test_links_in_mails_lead_to_the_first_host_unless_an_address_is_given(settings):
+    assert settings["PUBLIC_URL"] == "https://registry.example.org"
+
+
+def test_without_a_mail_server_mails_become_files(settings):
+    assert settings["EMAIL_BACKEND"].endswith("filebased.EmailBackend")
+    assert settings["EMAIL_FILE_PATH"].endswith("/mail")
+
+
+def test_a_mail_server_is_named_by_the_environment():
+    named = {"EMAIL_HOST": "smtp.example.org", "EMAIL_USE_SSL": "1", "EMAIL_HOST_USER": "registry"}
+
+    read = json.loads(python("-c", SHOW, **PRODUCTION, **named).stdout)
+
+    assert "EMAIL_BACKEND" not in read  # Django's own, by SMTP
+    assert (read["EMAIL_HOST"], read["EMAIL_PORT"], read["EMAIL_USE_SSL"]) == ("smtp.example.org", 465, True)
+    assert read["EMAIL_TIMEOUT"] == 10
+
+
+def test_two_ways_of_encryption_at_once_stop_the_start():
+    both = {"EMAIL_HOST": "smtp.example.org", "EMAIL_USE_SSL": "1", "EMAIL_USE_TLS": "1"}
+
+    done = python("-c", "import config.settings", **PRODUCTION, **both)
+
+    assert done.returncode != 0
+    assert "EMAIL_USE_TLS" in done.stderr.splitlines()[-1]

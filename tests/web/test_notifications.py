@@ -204,7 +204,7 @@ def test_news_that_nobody_can_be_told_is_not_ok(patient):
     AlertNews.objects.update(since=timezone.now() - timedelta(hours=1))
 
     assert not check().ok
-    assert "1 critical alerts in no mail yet: does the study have an officer?" in check().detail
+    assert "critical alerts in no mail yet: 1; has their study an officer?" in check().detail
 
 
 @pytest.mark.parametrize(("host", "ok"), [("", False), ("smtp.hospital.example", True)])

@@ -46,7 +46,8 @@ class Command(BaseCommand):
         except AccountRefused as refusal:
             raise CommandError(str(refusal)) from refusal
         self.stdout.write(f"{options['username']} is {granted.get_role_display()}.")
-        if granted.user.last_login is None and not os.environ.get("ACCOUNT_PASSWORD"):
-            self.stdout.write(f"Password of a new account: {password}")
         if not granted.user.email:
             self.stdout.write("No mail address yet: give one with --email, or at /account/notifications/.")
+        # The password stands last, where scripts read it.
+        if granted.user.last_login is None and not os.environ.get("ACCOUNT_PASSWORD"):
+            self.stdout.write(f"Password of a new account: {password}")
