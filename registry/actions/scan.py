@@ -27,6 +27,7 @@ from registry.models import ScanFailure, ScanRun, WaitingEvaluation
 from registry.monitoring.catalogue import RULES, by_key
 from registry.monitoring.rule import Rule
 from registry.queries import evidence, wake_ups
+from registry.queries.dictionaries import lists_of
 from registry.queries.evidence import BATCH, Candidate, Span
 from registry.queries.preselection import patients_who_could
 
@@ -204,7 +205,7 @@ def open_run(
         rule=rule.key,
         rule_version=rule.version,
         limits=dict(rule.limits_as_json),
-        lists=rule.lists(),
+        lists=lists_of(rule=rule),
         as_of=as_of,
         trigger=trigger,
         is_whole=is_whole,

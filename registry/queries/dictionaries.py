@@ -1,6 +1,8 @@
 """The licensed dictionary that codes are read with."""
 
 from registry.models import DictionaryVersion
+from registry.monitoring.malignancy_codes import smq_list_version
+from registry.monitoring.rule import Rule
 
 
 def version_in_force(*, dictionary: str = "meddra") -> str:
@@ -15,3 +17,13 @@ def version_in_force(*, dictionary: str = "meddra") -> str:
         .first()
         or ""
     )
+
+
+def lists_of(*, rule: Rule) -> str:
+    """Return the versions of all lists that a rule goes by: its own, and the dictionary where it reads codes.
+
+    Written into every run; a night that finds another text than its run's builds on nothing earlier.
+    """
+    own = rule.lists()
+    name = version_in_force() if own else ""
+    return f"{own}, {smq_list_version()}, {name}" if name else own

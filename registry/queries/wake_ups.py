@@ -12,6 +12,7 @@ from django.db import connection
 
 from registry.models import ScanRun
 from registry.monitoring.rule import Rule
+from registry.queries.dictionaries import lists_of
 from registry.queries.evidence import Span
 
 # However well the nights go, everything is looked at anew once a week.
@@ -31,7 +32,7 @@ def can_build_on_earlier(*, rule: Rule, as_of: date | None, at: datetime) -> boo
             as_of,
             rule.version,
             dict(rule.limits_as_json),
-            rule.lists(),
+            lists_of(rule=rule),
         ):
             return False
         if run.is_from_raw and run.finished_at is not None:

@@ -6,8 +6,10 @@ import pytest
 from django.core.management import call_command
 
 from registry.access.scope import EVERYTHING, acting
-from registry.models import AdverseEventFollowUp, Alert
-from registry.queries import evidence
+from registry.actions import scan
+from registry.models import AdverseEventFollowUp, Alert, ScanRun
+from registry.monitoring.catalogue import by_key
+from registry.queries import evidence, wake_ups
 from tests.exchange.invented_meddra import TERMS, write_dictionary
 from tests.factories import DAY_0, NIGHT, make_event
 
@@ -108,3 +110,23 @@ def test_an_older_version_stays_and_is_not_asked(loaded, patient, tmp_path):
         ((_, packed),) = evidence.packed_histories(patient_ids=[patient.pk], analytes=())
     (report,) = packed.unpack().events[0].reports
     assert (report.entry.dictionary, report.entry.term) == ("MedDRA 27.0", "Lumps of the left ear")
+
+
+def test_a_run_names_the_dictionary_it_went_by(loaded, patient):
+    scanned()
+
+    lists = dict(ScanRun.objects.values_list("rule", "lists"))
+
+    assert lists["secondary_malignancy"].endswith("meddra_malignancy 1, MedDRA 27.0")
+    assert not any("MedDRA" in said for rule, said in lists.items() if rule != "secondary_malignancy")
+
+
+def test_a_night_builds_on_no_run_that_went_by_another_dictionary(loaded, patient, tmp_path):
+    rule = by_key("secondary_malignancy")
+    scan.run_rules(as_of=None, at=NIGHT, trigger="command", rules=[rule])
+    before = wake_ups.can_build_on_earlier(rule=rule, as_of=None, at=NIGHT + timedelta(days=1))
+
+    call_command("load_dictionary", "meddra", str(write_dictionary(tmp_path / "28.0", version="28.0")))
+
+    after = wake_ups.can_build_on_earlier(rule=rule, as_of=None, at=NIGHT + timedelta(days=1))
+    assert (before, after) == (True, False)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from registry import clock
-from registry.exchange.meddra_files import COLUMNS, load_directory
+from registry.exchange.meddra import load_directory
+from registry.exchange.meddra_files import COLUMNS
 from registry.management.refusals import RefusingCommand
 
 _PRINTED = 50
