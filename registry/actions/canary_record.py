@@ -174,6 +174,21 @@ CANARIES: tuple[Canary, ...] = (
         _finds((_MALIGNANCY, "trigger:T4", "possible")),
         counts={("ALC", "10*9/L"): {100: "4.5", 120: "5.0"}},
     ),
+    # MAL-7 L2: two lineages low for more than 28 days, and still after day 90.
+    Canary(
+        "malignancy-by-late-low-counts",
+        _finds(
+            (_MALIGNANCY, "trigger:L2", "possible"),
+            (_CYTOPENIA, "ANC", "certain"),
+            (_CYTOPENIA, "PLT", "certain"),
+        ),
+        counts={
+            ("ANC", "10*9/L"): {7: "2.4", 8: "2.3", 9: "2.4", 95: "0.9", 105: "0.8", 115: "0.8", 125: "0.9"}
+            | {130: "1.8", 131: "1.9", 132: "2.0"},
+            ("PLT", "10*9/L"): {7: "180", 8: "170", 9: "180", 95: "45", 105: "40", 115: "41", 125: "48"}
+            | {130: "90", 131: "95", 132: "99"},
+        },
+    ),
     # MAL-2, MAL-4: nothing that is a candidate.
     Canary(
         "naevus-and-no-lymphoma",
