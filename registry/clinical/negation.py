@@ -9,7 +9,7 @@ Where two readings are possible the term is kept: recall beats precision, a pers
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Literal
@@ -57,6 +57,8 @@ def judge_hits(*, reading: Reading, day_zero: date) -> tuple[JudgedHit, ...]:
     if not reading.hits:
         return ()
     sentences = _Sentences(reading)
+    if sentences.are_plain():
+        return tuple(JudgedHit(hit=hit) for hit in reading.hits)
     return tuple(sentences.judge(hit, day_zero) for hit in reading.hits)
 
 
@@ -75,9 +77,15 @@ class _Sentences:
         self._terms = reading.hits
         self._own = {at for hit in reading.hits for at in range(hit.first, hit.last + 1)}
         self._found: dict[str, list[_Cue]] = {}
-        self._mask = self.list.mask.find(tokens=self.tokens)
+        self._matched = self.list.find(tokens=self.tokens)
+        self._mask = self._matched.get("mask", [])
         self._open = self._matches("uncertain.open", masks=())
-        self._ends = self.list.books["ends"].find(tokens=self.tokens)
+        self._inside = self._matched.get("uncertain.inside", [])
+        self._ends = self._matched.get("ends", [])
+
+    def are_plain(self) -> bool:
+        """Whether no cue and no date says anything of the terms."""
+        return not self._matched and next(iter(find_dates(tokens=self.tokens)), None) is None
 
     def judge(self, hit: TermHit, day_zero: date) -> JudgedHit:
         sentence = self.tokens[hit.first].sentence
@@ -119,16 +127,96 @@ class _Sentences:
                 and not self._statement_between(cue, hit)
                 and not self._doubt_between(cue, hit)
                 and not self._belongs_to_earlier_term(cue, hit)
+                and not self._is_part_of_a_compound(cue)
+                and not self._in_another_clause(cue, hit)
+                and not self._is_taken_for_granted(cue, hit)
             ):
                 return self._written(cue)
+        return self._answer(hit)
+
+    def _answer(self, hit: TermHit) -> str | None:
+        """Return the *no* that answers the term: *lymphoma no*, *new malignancy since then: no*."""
+        tokens = self.tokens
         for cue in self._cues("closing"):
-            closes = cue.last + 1 == len(self.tokens) or (
-                self.tokens[cue.last + 1].sentence != self.tokens[cue.last].sentence
-                or self.tokens[cue.last + 1].folded == ";"
+            closes = cue.last + 1 == len(tokens) or (
+                tokens[cue.last + 1].sentence != tokens[cue.last].sentence
+                or tokens[cue.last + 1].folded == ";"
             )
-            if cue.first == hit.last + 1 and closes and self._governs(cue, hit.first, hit.last):
+            if not closes or cue.first <= hit.last:
+                continue
+            answers = cue.first == hit.last + 1 or any(mark in tokens[cue.first].gap for mark in ":=-–—")
+            if answers and self._governs(replace(cue, reach=REACH_WORDS), hit.first, hit.last):
+                return self._written(cue)
+            is_next = tokens[cue.first].sentence == tokens[hit.first].sentence + 1
+            if is_next and tokens[cue.first - 1].folded == "?":
                 return self._written(cue)
         return None
+
+    def _is_part_of_a_compound(self, cue: _Cue) -> bool:
+        """Whether a hyphen ties the cue to what follows: *non-healing*, *no-show*."""
+        return cue.last + 1 < len(self.tokens) and (
+            self.tokens[cue.last + 1].word == self.tokens[cue.last].word
+            and self.tokens[cue.last + 1].folded != "?"
+        )
+
+    def _in_another_clause(self, cue: _Cue, hit: TermHit) -> bool:
+        """Whether the term has a clause of its own: *infection excluded, biopsy showed lymphoma*."""
+        if cue.first > hit.last:
+            return False
+        tokens, words = self.tokens, self.list.words
+        closes = cue.side == "before" and self._closes_what_stands_before(cue)
+        marks = [at for at in range(cue.last + 1, hit.first + 1) if tokens[at].opens_clause]
+        if not marks or marks[0] == cue.last + 1 and ":" in tokens[marks[0]].gap:
+            return closes and not marks and self._is_passive(cue)
+        start, end = marks[-1], hit.last + 1
+        while end < len(tokens) and tokens[end].sentence == tokens[hit.last].sentence:
+            if tokens[end].opens_clause or tokens[end].folded == ";":
+                break
+            end += 1
+        clause = [tokens[at].folded for at in range(start, end) if not hit.first <= at <= hit.last]
+        ahead = [tokens[at].folded for at in range(start, hit.first)]
+        if not words["list_words"].isdisjoint(clause):
+            return False
+        if closes or ":" in tokens[start].gap:
+            return True
+        says = words["finite"] | words["news"]
+        if not words["statements"].isdisjoint(clause) or not says.isdisjoint(ahead):
+            return True
+        goes_on = any(cue.last < term.first < marks[0] for term in self._terms)
+        return tokens[cue.first].folded in words["plain_negations"] and not goes_on
+
+    def _is_passive(self, cue: _Cue) -> bool:
+        """*Infection was excluded*, not *it was excluded a lymphoma*, as Romance languages put it."""
+        auxiliaries = self.list.words["passive"] | self.list.words["finite"]
+        at = cue.first - 1
+        while at >= 0 and self.tokens[at].folded in auxiliaries:
+            at -= 1
+        has_subject = at >= 0 and self.tokens[at].sentence == self.tokens[cue.first].sentence
+        return has_subject and at < cue.first - 1
+
+    def _closes_what_stands_before(self, cue: _Cue) -> bool:
+        """Whether a cue of either side has something before it to deny: *infection excluded*."""
+        tokens = self.tokens
+        has_subject = cue.first > 0 and tokens[cue.first - 1].sentence == tokens[cue.first].sentence
+        return has_subject and any(
+            (other.first, other.last, other.side) == (cue.first, cue.last, "after")
+            for other in self._cues("negated")
+        )
+
+    def _is_taken_for_granted(self, cue: _Cue, hit: TermHit) -> bool:
+        """Whether the term is known and something else denied: *no metastases from the carcinoma*."""
+        if cue.first > hit.last:
+            return False
+        tokens, words = self.tokens, self.list.words
+        if any(tokens[at].folded in words["known"] for at in range(cue.last + 2, hit.first)):
+            return True
+        return any(
+            cue.last < term.first
+            and term.last < hit.first
+            and tokens[term.last + 1].folded in words["ties"]
+            and tokens[term.first].folded.startswith(tuple(words["spread"]))
+            for term in self._terms
+        )
 
     def _someone_else(self, hit: TermHit) -> str | None:
         persons = self.list.words["persons"]
@@ -162,7 +250,23 @@ class _Sentences:
         for cue in self._cues("past"):
             if self._governs(cue, hit.first, hit.last) and not self._statement_between(cue, hit):
                 return self._written(cue), is_later
+        for cue in (*self._cues("before_day_0"), *self._cues("years_ago")):
+            if self._governs(cue, hit.first, hit.last) and self._is_before_day_0(cue, hit):
+                return self._written(cue), is_later
         return next((self._written(cue) for cue, latest in dates if latest < day_zero), None), is_later
+
+    def _is_before_day_0(self, cue: _Cue, hit: TermHit) -> bool:
+        """Whether *before the infusion*, *20 years ago* says so: of the term's own clause, long enough ago."""
+        span = range(hit.last + 1, cue.first + 1) if cue.first > hit.last else range(cue.last + 1, hit.first)
+        if any(self.tokens[at].opens_clause for at in span):
+            return False
+        counts = [
+            int(self.tokens[at].folded)
+            for at in range(max(cue.first - 1, 0), cue.last + 1)
+            if self.tokens[at].folded.isdecimal()
+        ]
+        is_count = cue in self._cues("years_ago")
+        return not is_count or max(counts, default=0) >= self.list.years_ago_at_least
 
     def _benign(self, hit: TermHit) -> str | None:
         if not hit.is_generic:
@@ -171,6 +275,8 @@ class _Sentences:
         return next((self._written(cue) for cue in cues), None)
 
     def _is_uncertain(self, hit: TermHit) -> bool:
+        if any(hit.first <= at.first <= hit.last for at in self._inside):
+            return True
         open_cues = (_Cue(at.first, at.last, "beside", REACH_WORDS) for at in self._open)
         return any(self._governs(cue, hit.first, hit.last) for cue in (*open_cues, *self._cues("uncertain")))
 
@@ -206,11 +312,18 @@ class _Sentences:
         return False
 
     def _doubt_between(self, cue: _Cue, hit: TermHit) -> bool:
-        """Whether the term belongs to an uncertain word after the cue: *no fever, possible lymphoma*."""
+        """Whether the term belongs to an uncertain word after the cue: *no fever, possible lymphoma*.
+
+        Not in *no lesion suspicious for lymphoma*, which goes on without a comma or an *and*.
+        """
         fillers = self.list.words["fillers"]
         return cue.last < hit.first and any(
             cue.last < doubt.first < hit.first
             and any(self.tokens[at].folded not in fillers for at in range(cue.last + 1, doubt.first))
+            and any(
+                self.tokens[at].opens_clause or self.tokens[at].folded in self.list.words["and"]
+                for at in range(cue.last + 1, doubt.first + 1)
+            )
             for doubt in self._cues("uncertain")
         )
 
@@ -247,7 +360,21 @@ class _Sentences:
             return False
         is_bare_year = cue.first == cue.last
         beside = cue.first == hit.last + 1 or cue.last == hit.first - 1
-        return not is_bare_year or opens or beside or tokens[cue.first - 1].folded in words["date_ties"]
+        return (
+            not is_bare_year
+            or opens
+            or beside
+            or tokens[cue.first - 1].folded in words["date_ties"]
+            or self._is_tied_by_a_verb(cue, hit)
+        )
+
+    def _is_tied_by_a_verb(self, cue: _Cue, hit: TermHit) -> bool:
+        """*BCC removed from the nose 2019*: what was done stands between term and year, no comma after it."""
+        verbs = self.list.words["date_verbs"]
+        done = [at for at in range(hit.last + 1, cue.first) if self.tokens[at].folded in verbs]
+        return bool(done) and not any(
+            self.tokens[at].opens_clause for at in range(done[-1] + 1, cue.first + 1)
+        )
 
     def _cues(self, kind: str) -> list[_Cue]:
         if kind not in self._found:
@@ -262,7 +389,7 @@ class _Sentences:
 
     def _matches(self, kind: str, *, masks: Sequence[Match]) -> list[Match]:
         """Return the cues of a kind that no longer phrase covers and that are no part of a term."""
-        found = self.list.books[kind].find(tokens=self.tokens)
+        found = self._matched.get(kind, [])
         masks = [*masks, *(match for match in found if match.label == MASK)]
         return [
             match

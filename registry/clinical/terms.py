@@ -6,7 +6,6 @@ languages are looked for in every text: sites do not say in which language they 
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -59,7 +58,6 @@ class _Refinement:
     of: str
     within: int
     to: MalignancyClass
-    near: PhraseBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +69,7 @@ class _TermList:
     classes: Mapping[str, MalignancyClass]
     generic: frozenset[str]
     refinements: tuple[_Refinement, ...]
+    refining: PhraseBook
 
 
 def list_version() -> str:
@@ -93,10 +92,13 @@ def find_terms(*, text: str) -> Reading:
         if match.phrase not in terms.near or _beside(terms.near[match.phrase], match, tokens)
     ]
     kept = longest(matches=found, preferred=_LOOK_ALIKE)
+    if not any(match.label != _LOOK_ALIKE for match in kept):
+        return Reading(tokens=tokens, hits=())
     alike = {at for match in kept if match.label == _LOOK_ALIKE for at in range(match.first, match.last + 1)}
+    near = [match for match in terms.refining.find(tokens=tokens) if match.first not in alike]
     return Reading(
         tokens=tokens,
-        hits=tuple(_hit(match, terms, tokens, alike) for match in kept if match.label != _LOOK_ALIKE),
+        hits=tuple(_hit(match, terms, tokens, near) for match in kept if match.label != _LOOK_ALIKE),
     )
 
 
@@ -105,13 +107,13 @@ def first_class(classes: Sequence[MalignancyClass]) -> MalignancyClass:
     return min(classes, key=CLASSES.index, default="unspecified")
 
 
-def _hit(match: Match, terms: _TermList, tokens: Sequence[Token], alike: AbstractSet[int]) -> TermHit:
+def _hit(match: Match, terms: _TermList, tokens: Sequence[Token], near: Sequence[Match]) -> TermHit:
     return TermHit(
         first=match.first,
         last=match.last,
         words=written(tokens=tokens, first=match.first, last=match.last),
         term=match.phrase,
-        malignancy_class=_refined(terms.classes[match.label], match, terms, tokens, alike),
+        malignancy_class=_refined(terms.classes[match.label], match, terms, tokens, near),
         is_generic=match.phrase in terms.generic,
     )
 
@@ -128,18 +130,19 @@ def _beside(near: PhraseBook, match: Match, tokens: Sequence[Token]) -> bool:
 
 
 def _refined(
-    of: MalignancyClass, match: Match, terms: _TermList, tokens: Sequence[Token], alike: AbstractSet[int]
+    of: MalignancyClass, match: Match, terms: _TermList, tokens: Sequence[Token], near: Sequence[Match]
 ) -> MalignancyClass:
     """Return the class made finer by a word nearby that is itself no look-alike (CAR T-cell infusion)."""
     if of == "lymphoid" and any(token.folded == "b" for token in tokens[match.first : match.last + 1]):
         return of
-    for refinement in terms.refinements:
-        if refinement.of == of and any(
-            found.first not in alike and _distance(found, match, tokens) <= refinement.within
-            for found in refinement.near.find(tokens=tokens)
-        ):
-            return refinement.to
-    return of
+    fitting = {
+        int(found.label)
+        for found in near
+        if terms.refinements[int(found.label)].of == of
+        and _distance(found, match, tokens) <= terms.refinements[int(found.label)].within
+    }
+    # Of several the first of the list decides.
+    return terms.refinements[min(fitting)].to if fitting else of
 
 
 def _distance(one: Match, other: Match, tokens: Sequence[Token]) -> int:
@@ -167,6 +170,7 @@ def _term_list() -> _TermList:
         for phrase in group
     ]
     phrases += [(phrase, _LOOK_ALIKE) for language in languages for phrase in language["look_alikes"]]
+    refinements = [entry for language in languages for entry in language["refinements"]]
     abbreviations = [entry for language in languages for entry in language["abbreviations"]]
     return _TermList(
         version=f"{content['name']} {content['version']}",
@@ -182,14 +186,13 @@ def _term_list() -> _TermList:
         classes={kind: kind for kind in CLASSES},
         generic=frozenset(phrase for language in languages for phrase in language["generic"]),
         refinements=tuple(
-            _Refinement(
-                of=entry["from"],
-                within=entry["within"],
-                to=entry["to"],
-                near=PhraseBook(phrases=[(phrase, "") for phrase in entry["near"]], sets=sets),
-            )
-            for language in languages
-            for entry in language["refinements"]
+            _Refinement(of=entry["from"], within=entry["within"], to=entry["to"]) for entry in refinements
+        ),
+        refining=PhraseBook(
+            phrases=[
+                (phrase, str(number)) for number, entry in enumerate(refinements) for phrase in entry["near"]
+            ],
+            sets=sets,
         ),
     )
 

@@ -20,9 +20,14 @@ _JOINS = re.compile(r"[-‐‑–/'’.&+]+")
 _SENTENCE_END = re.compile(r"[.!。]+(?=[\s\"'”’)\]])")
 # Letters that Unicode does not decompose.
 _LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i"})
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 _ABBREVIATED = frozenset(
-    {"dr", "mr", "mrs", "ms", "prof", "st", "vs", "eg", "ie", "approx", "incl", "hx", "pt"}
+    "dr mr mrs ms prof st vs eg ie approx incl hx pt ca dx bx rx susp diagn pat pts vd bzw ggf evtl inkl mon li"
+    " sig sra dra dott pac aprox fig lt rt cf resp".split()
 )
+# Letters that stand for a word in front of another: V. a., Z. n., M. Hodgkin, o. B., S. aureus, E. coli.
+_INITIALS = frozenset("vzmoseh")
+_CLAUSE_MARKS = frozenset(",:()[]–—=")
 
 
 def fold(text: str) -> str:
@@ -41,7 +46,8 @@ def fold(text: str) -> str:
 class Token:
     """One word or sign. `word` numbers compounds (T-cell is one), `sentence` numbers sentences, from 0.
 
-    `lead` is what joins it to the token before, a space when nothing does.
+    `lead` is what joins it to the token before, a space when nothing does; `gap` are the marks between the
+    two when it does not.
     """
 
     written: str
@@ -49,6 +55,12 @@ class Token:
     word: int
     sentence: int
     lead: str
+    gap: str = ""
+
+    @property
+    def opens_clause(self) -> bool:
+        """Whether a comma, a colon or a bracket parts it from the token before."""
+        return bool(self.gap) and not _CLAUSE_MARKS.isdisjoint(self.gap)
 
 
 def tokenise(*, text: str) -> tuple[Token, ...]:
@@ -65,7 +77,7 @@ def tokenise(*, text: str) -> tuple[Token, ...]:
     for found in _TOKEN.finditer(plain):
         gap, written = plain[end : found.start()], found[0]
         is_sign = written in "?;"
-        if tokens and ((asked and gap) or _ends_sentence(gap, tokens[-1], written)):
+        if tokens and ((asked and gap) or _ends_sentence(gap, tokens, written)):
             sentence += 1
         joined = bool(tokens) and _JOINS.fullmatch(gap) is not None
         if not (is_sign or joined):
@@ -78,18 +90,24 @@ def tokenise(*, text: str) -> tuple[Token, ...]:
                 word=max(word, 0),
                 sentence=sentence,
                 lead=gap if joined else " ",
+                gap="" if joined else gap.strip(),
             )
         )
         end = found.end()
     return tuple(tokens)
 
 
-def _ends_sentence(gap: str, before: Token, after: str) -> bool:
+def _ends_sentence(gap: str, tokens: Sequence[Token], after: str) -> bool:
+    before = tokens[-1]
     if "\n" in gap and (gap.count("\n") > 1 or not after[0].islower() or re.search(r"[-*•:]", gap)):
         return True
     if _SENTENCE_END.search(gap):
-        # "V.a. Lymphom" and "Z.n. Melanom" are one sentence each.
-        is_initial = len(before.folded) == 1 and "." in before.lead
+        # "V.a. Lymphom" and "Z. n. Melanom" are one sentence each.
+        is_initial = len(before.folded) == 1 and (
+            "." in before.lead
+            or before.folded in _INITIALS
+            or (len(tokens) > 1 and "." in before.gap and len(tokens[-2].folded) == 1)
+        )
         return before.folded not in _ABBREVIATED and not is_initial
     # "done.Lymphoma": the space was forgotten.
     return gap == "." and len(before.written) > 2 and before.written[-1].islower() and after[0].isupper()
@@ -147,46 +165,43 @@ class PhraseBook:
         sets: Mapping[str, Sequence[str]] | None = None,
         upper_case: bool = False,
     ) -> None:
-        self._exact: dict[str, list[_Entry]] = {}
-        self._starts: dict[str, list[_Entry]] = {}
-        self._anywhere: list[_Entry] = []
-        for phrase, label in phrases:
-            for spelling in _spellings(phrase, sets or {}):
-                parts = _parts(spelling, upper_case)
-                entry = (parts, phrase, label)
-                if parts[0].open_start:
-                    self._anywhere.append(entry)
-                elif parts[0].open_end:
-                    self._starts.setdefault(parts[0].text, []).append(entry)
-                else:
-                    self._exact.setdefault(parts[0].text.casefold(), []).append(entry)
-                    if upper_case:
-                        self._exact.setdefault(f"{parts[0].text.casefold()}s", []).append(entry)
-        # Texts repeat their words: what a word opens is looked up once.
-        self._opening = lru_cache(maxsize=16384)(self._entries_opening)
-        self._start_lengths = sorted({len(start) for start in self._starts})
-        self._inside = re.compile(
-            "|".join(sorted({re.escape(e[0][0].text) for e in self._anywhere})) or r"(?!)"
+        self._first = _Index(
+            entries=(
+                (_parts(spelling, upper_case), phrase, label)
+                for phrase, label in phrases
+                for spelling in _spellings(phrase, sets or {})
+            ),
+            at=0,
         )
+        # Texts repeat their words: what a word opens is looked up once.
+        self._opening = lru_cache(maxsize=16384)(self._opened_by)
 
-    def _entries_opening(self, folded: str) -> tuple[_Entry, ...]:
-        """Return the phrases that a word could open."""
-        entries = list(self._exact.get(folded, ()))
-        for length in self._start_lengths:
-            if length > len(folded):
-                break
-            entries += self._starts.get(folded[:length], ())
-        if self._anywhere and self._inside.search(folded):
-            entries += self._anywhere
-        return tuple(entries)
+    def _opened_by(self, folded: str) -> "tuple[Sequence[_Entry], _Index | None] | None":
+        """Return the phrases of one word that a word could be, and the longer ones by their second word."""
+        entries = self._first.entries_for(folded)
+        if not entries:
+            return None
+        longer = [entry for entry in entries if len(entry[0]) > 1]
+        return (
+            [entry for entry in entries if len(entry[0]) == 1],
+            _Index(entries=longer, at=1) if longer else None,
+        )
 
     def find(self, *, tokens: Sequence[Token]) -> list[Match]:
         """Return every match, overlapping ones too, in text order. No match crosses a sentence."""
         found: list[Match] = []
+        count = len(tokens)
         for first, token in enumerate(tokens):
-            for parts, phrase, label in self._opening(token.folded):
+            opened = self._opening(token.folded)
+            if opened is None:
+                continue
+            singles, seconds = opened
+            entries: Sequence[_Entry] = singles
+            if seconds is not None and first + 1 < count:
+                entries = [*singles, *seconds.entries_for(tokens[first + 1].folded)]
+            for parts, phrase, label in entries:
                 last = first + len(parts) - 1
-                if last >= len(tokens) or tokens[last].sentence != token.sentence:
+                if last >= count or tokens[last].sentence != token.sentence:
                     continue
                 if all(
                     part.matches(tokens[at], tokens[at - 1] if at > first else None)
@@ -194,6 +209,45 @@ class PhraseBook:
                 ):
                     found.append(Match(first=first, last=last, phrase=phrase, label=label))
         return found
+
+
+class _Index:
+    """Phrases by the word at one place, so that a word asks only those it could belong to."""
+
+    def __init__(self, *, entries: Iterable[_Entry], at: int) -> None:
+        self._exact: dict[str, list[_Entry]] = {}
+        self._starts: dict[str, list[_Entry]] = {}
+        self._numbers: list[_Entry] = []
+        self._anywhere: list[_Entry] = []
+        for entry in entries:
+            part = entry[0][at]
+            if part.text == "#":
+                self._numbers.append(entry)
+            elif part.open_start:
+                self._anywhere.append(entry)
+            elif part.open_end:
+                self._starts.setdefault(part.text, []).append(entry)
+            else:
+                self._exact.setdefault(part.text.casefold(), []).append(entry)
+                if part.upper_case:
+                    self._exact.setdefault(f"{part.text.casefold()}s", []).append(entry)
+        self._start_lengths = sorted({len(start) for start in self._starts})
+        self._inside = re.compile(
+            "|".join(sorted({re.escape(entry[0][at].text) for entry in self._anywhere})) or r"(?!)"
+        )
+
+    def entries_for(self, folded: str) -> list[_Entry]:
+        """Return the phrases that have a word like this one at that place."""
+        entries = list(self._exact.get(folded, ()))
+        for length in self._start_lengths:
+            if length > len(folded):
+                break
+            entries += self._starts.get(folded[:length], ())
+        if self._anywhere and self._inside.search(folded):
+            entries += self._anywhere
+        if self._numbers and folded.isdigit():
+            entries += self._numbers
+        return entries
 
 
 def longest(*, matches: Iterable[Match], preferred: str) -> list[Match]:
@@ -219,12 +273,20 @@ def written(*, tokens: Sequence[Token], first: int, last: int) -> str:
 
 
 def _spellings(phrase: str, sets: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    """Return every way to write a phrase; an umlaut also as sites without the key write it (Leukaemie)."""
+    for spelling in _expanded(phrase, sets):
+        yield spelling
+        if not spelling.isascii() and (without := spelling.translate(_UMLAUTS)) != spelling:
+            yield without
+
+
+def _expanded(phrase: str, sets: Mapping[str, Sequence[str]]) -> Iterable[str]:
     choices: list[Sequence[str]] = []
     for piece in re.split(r"(\([^)]*\)|<\w+>)", phrase):
         if piece.startswith("("):
             choices.append(("", piece[1:-1]))
         elif piece.startswith("<"):
-            choices.append([one for word in sets[piece[1:-1]] for one in _spellings(word, {})])
+            choices.append([one for word in sets[piece[1:-1]] for one in _spellings(word, sets)])
         else:
             choices.append((piece,))
     return ("".join(pieces) for pieces in product(*choices))
