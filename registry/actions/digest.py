@@ -7,7 +7,7 @@ than an instant: an alert whose transaction ends after the digest is in the next
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -15,6 +15,7 @@ from django.db.models import Count
 
 from registry.access.roles import VERBS_OF
 from registry.access.scope import EVERYTHING, acting
+from registry.actions.letters import spoken_instant
 from registry.actions.notifications import alert_reference
 from registry.models import Alert, AlertNews, Membership, Notification, NotificationPreference
 from registry.monitoring.lifecycle import WAITING
@@ -22,6 +23,8 @@ from registry.queries import monitoring_status
 
 _LOCK = 76
 _MONDAY = 0
+# Digests are due at six (due_runs.py): what is made up for before is yesterday's, and today keeps its own.
+_DUE = timedelta(hours=6)
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ def queue_digests(*, at: datetime, as_of: date | None = None) -> int:
     new, so that silence is never taken for safety; site staff when something is new, and on Mondays while
     something is overdue or asked.
     """
-    day = as_of or at.date()
+    day = as_of or (at - _DUE).date()
     with acting(rows=EVERYTHING):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, 0)", [_LOCK])
@@ -218,10 +221,10 @@ def _checks(at: datetime) -> dict[str, object]:
     runs = monitoring_status.latest_whole_runs()
     if not chip.ok or not runs:
         return {"ok": False, "text": chip.text}
-    ended = max(run.finished_at for run in runs if run.finished_at)
+    ended = max(run.finished_at for run in runs if run.finished_at).isoformat()
     in_scope = max(run.patients_in_scope for run in runs)
     judged = min(run.patients_in_scope - run.failure_count for run in runs)
     return {
         "ok": True,
-        "text": f"The checks ran for {judged} of {in_scope} patients; they ended at {ended:%H:%M} UTC.",
+        "text": f"The checks ran for {judged} of {in_scope} patients, until {spoken_instant(ended)}.",
     }

@@ -3,6 +3,7 @@
 Counts, titles of rules, severity and links; no clinical value and no patient's number ever gets here.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -170,4 +171,4 @@ def _write(template: str, notification: Notification, **shown: Any) -> str:
             **shown,
         },
     )
-    return text.strip() + "\n"
+    return re.sub(r"\n{3,}", "\n\n", text.strip()) + "\n"

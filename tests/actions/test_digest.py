@@ -6,12 +6,11 @@ import pytest
 from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 
-from registry.actions import alerts, digest, notifications
+from registry.actions import alerts, digest, notifications, scan
 from registry.actions.letters import letter
-from registry.models import AlertNews, Notification
+from registry.models import AlertNews, Heartbeat, Notification
 from tests.actions.test_notifications import critical_alert
-from tests.factories import NIGHT, make_alert, make_patient, make_site, make_study, make_user
-from tests.web.officer_record import judge
+from tests.factories import NIGHT, make_alert, make_patient, make_site, make_study, make_user, make_visit
 
 MORNING = NIGHT + timedelta(hours=4)  # 06:00 UTC on Sunday, 1 September 2024
 DAY = timedelta(days=1)
@@ -65,6 +64,14 @@ def test_what_came_after_a_digest_is_in_the_next_one_and_only_there(patient, off
     assert "   1  Medium: Cytopenia lasting more than 28 days" in told(officer, MONDAY)
 
 
+def test_a_digest_made_up_for_in_the_night_is_yesterdays_and_leaves_today_its_own(patient, officer):
+    digest.queue_digests(at=MORNING - timedelta(hours=5))
+    digest.queue_digests(at=MORNING)
+
+    days = Notification.objects.order_by("day").values_list("day", flat=True)
+    assert list(days) == [MORNING.date() - DAY, MORNING.date()]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_an_alert_whose_transaction_ends_after_the_digest_is_in_the_next_one():
     """Its instant lies before the digest; a digest by instants would lose it for good."""
@@ -102,12 +109,14 @@ def test_days_without_a_digest_are_one_digest(patient, officer):
 
 
 def test_nothing_new_is_said_with_how_many_patients_were_checked_and_when(patient, officer):
-    judge(on=date(2024, 3, 2), at=NIGHT)  # nothing to find on day 1
+    make_visit(patient=patient, visited_on=date(2024, 3, 29))
+    scan.run_rules(as_of=None, at=NIGHT, trigger="night")
+    Heartbeat.objects.create(name="worker", at=MORNING)
 
     digest.queue_digests(at=MORNING)
 
     body = told(officer)
-    assert "The checks ran for 1 of 1 patients" in body or "Alert checks" in body
+    assert "The checks ran for 1 of 1 patients, until 1 Sep 2024, 02:00 UTC." in body
     assert "Nothing new since your last digest." in body
 
 
