@@ -116,6 +116,11 @@ def chip(*, at: datetime) -> Chip:
     return Chip(True, f"Alert checks: {age_in_words(at - sign)} ago · {seen} of {in_scope} patients")
 
 
+def changes_are_judged(*, at: datetime) -> bool:
+    """Say whether a changed record is judged within minutes: the broker answers, a worker was seen."""
+    return _broker().ok and _heartbeat("worker", at).ok
+
+
 def latest_whole_runs() -> list[ScanRun]:
     """Return the latest finished run over everybody of each rule in force, in the rules' order."""
     latest = _latest_whole_runs()

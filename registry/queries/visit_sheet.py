@@ -17,10 +17,10 @@ from registry.models import (
     SupportiveTreatment,
     User,
     Visit,
-    WaitingEvaluation,
 )
 from registry.monitoring.evidence import History
 from registry.monitoring.lifecycle import WAITING
+from registry.queries.patient_checks import Progress, progress
 from registry.queries.patient_file import history_of
 from registry.queries.site_worklist import GRAVEST_FIRST, AwaitedVisit, awaited_visits
 
@@ -120,7 +120,7 @@ def unscheduled_visit(*, course: Course, on: date) -> Visit | None:
 class AfterSaving:
     """What the confirmation page shows: what was stored, what comes next, what the rules say.
 
-    `is_being_checked`: the rules have not judged the change yet.
+    `checks`: whether they have said it yet.
     """
 
     results: tuple[LabResult, ...]
@@ -128,12 +128,12 @@ class AfterSaving:
     supports: tuple[SupportiveTreatment, ...]
     awaited: AwaitedVisit | None
     alerts: tuple[Alert, ...]
-    is_being_checked: bool
+    checks: Progress
     changed_by: User | None
     changed_at: datetime | None
 
 
-def after_saving(*, visit: Visit, today: date) -> AfterSaving:
+def after_saving(*, visit: Visit, today: date, at: datetime) -> AfterSaving:
     """Read what became of a saved visit."""
     patient = visit.patient
     awaited = awaited_visits(patient=patient, history=history_of(patient=patient), today=today)
@@ -154,15 +154,10 @@ def after_saving(*, visit: Visit, today: date) -> AfterSaving:
             .select_related("patient__site")
             .order_by(*GRAVEST_FIRST)
         ),
-        is_being_checked=is_being_checked(patient=patient),
+        checks=progress(patient=patient, at=at),
         changed_by=changed_by,
         changed_at=changed_at,
     )
-
-
-def is_being_checked(*, patient: Patient) -> bool:
-    """Whether a change of this patient still waits for the rules."""
-    return WaitingEvaluation.objects.filter(patient=patient).exists()
 
 
 def _previous(patient: Patient, *, before: date | None, without: Visit | None) -> dict[str, LabResult]:

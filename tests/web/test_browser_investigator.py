@@ -9,7 +9,8 @@ from django.core.cache import cache
 from django.test import Client
 from playwright.sync_api import expect
 
-from registry.models import LabResult, User, Visit
+from registry.clock import now
+from registry.models import Heartbeat, LabResult, User, Visit
 from tests.factories import PASSWORD
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -129,6 +130,7 @@ def test_a_coordinator_signs_in_and_records_the_most_urgent_visit(
     live_server, page, console, coordinator, scene
 ):
     cache.clear()
+    Heartbeat.objects.create(name="worker", at=now())
     page.goto(f"{live_server.url}/account/login/")
     page.get_by_label("User name").fill("coordinator")
     page.get_by_label("Password").fill(PASSWORD)

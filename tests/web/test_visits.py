@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 from django.utils.html import escape
 
-from registry.models import LabResult, SupportiveTreatment, Visit, WaitingEvaluation
+from registry.clock import now
+from registry.models import Heartbeat, LabResult, SupportiveTreatment, Visit, WaitingEvaluation
 from tests import factories
 from tests.web.scene import visit_data
 
@@ -53,6 +54,7 @@ def test_a_visit_is_recorded_with_its_results_and_treatments(person, coordinator
 
 
 def test_the_confirmation_says_what_was_stored_what_comes_next_and_that_checks_run(person, scene):
+    Heartbeat.objects.create(name="worker", at=now())
     saved = person.post(address(scene.patient), visit_data(**{"lab-ANC-value": "0.4"}))
 
     page = person.get(saved["Location"]).content.decode()

@@ -23,6 +23,7 @@ from registry.clinical import code_lists
 from registry.clock import now, today
 from registry.models import AdverseEvent, Patient
 from registry.queries.patient_file import dated_events, event_of
+from registry.web.investigator.check_words import on_its_checks
 from registry.web.investigator.dates import PartialPartsField, PartsField
 from registry.web.investigator.fields import LongText, Radios, RecordForm, TextInput, Ticks, select, text
 
@@ -144,7 +145,8 @@ def events(request: HttpRequest, public_id: UUID) -> HttpResponse:
         except AlreadySent as refusal:
             form.add_error(None, refusal.for_people)
             return _events_page(request, patient, form, status=CONFLICT)
-        messages.success(request, f"Recorded: {form.cleaned_data['term']}. The checks are running on it.")
+        checks = on_its_checks(patient=patient, at=now())
+        messages.success(request, f"Recorded: {form.cleaned_data['term']}. {checks}")
         return redirect("investigator:events", public_id)
     return _events_page(request, patient, EventForm(patient=patient, initial={"submission": uuid4()}))
 
@@ -181,7 +183,8 @@ def follow_up(request: HttpRequest, public_id: UUID, event_id: int) -> HttpRespo
         at=now(),
         today=today(time_zone=patient.site.time_zone),
     )
-    messages.success(request, f"Follow-up report on {event.term} recorded.")
+    checks = on_its_checks(patient=patient, at=now())
+    messages.success(request, f"Follow-up report on {event.term} recorded. {checks}")
     return redirect("investigator:events", public_id)
 
 

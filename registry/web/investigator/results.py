@@ -22,6 +22,7 @@ from registry.clock import now, today
 from registry.models import LabResult
 from registry.queries.visit_sheet import result_of
 from registry.templatetags.words import on
+from registry.web.investigator.check_words import on_its_checks
 from registry.web.investigator.dates import PartsField
 from registry.web.investigator.fields import Radios, RecordForm, TextInput, text
 
@@ -90,7 +91,10 @@ def correct_result(request: HttpRequest, public_id: UUID, result_id: int) -> Htt
         return render(request, "investigator/result.html", context, status=422 if form.is_bound else 200)
     try:
         _act(request, result, form)
-        messages.success(request, f"{_told(result, form)} The old value stays visible with your reason.")
+        checks = on_its_checks(patient=patient, at=now())
+        messages.success(
+            request, f"{_told(result, form)} {checks} The old value stays visible with your reason."
+        )
     except AlreadySuperseded as refusal:
         messages.warning(request, refusal.for_people)
     return redirect("investigator:patient", public_id)
@@ -117,7 +121,7 @@ def _told(result: LabResult, form: CorrectionForm) -> str:
     if form.cleaned_data["act"] == "retract":
         return f"{old} is taken back."
     new = f"{form.cleaned_data['value']} {unit_label(form.cleaned_data['unit'])}"
-    return f"{old} is now {new}, {on(form.cleaned_data['collected_on'])}. The checks are running on it."
+    return f"{old} is now {new}, {on(form.cleaned_data['collected_on'])}."
 
 
 def _initial(result: LabResult) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def visit_saved(request: HttpRequest, public_id: UUID, code: str) -> HttpRespons
     place = _place(request, public_id, code)
     if place.visit is None:
         raise Http404
-    found = after_saving(visit=place.visit, today=place.today)
+    found = after_saving(visit=place.visit, today=place.today, at=now())
     context = {
         "patient": place.patient,
         "visit": place.visit,
