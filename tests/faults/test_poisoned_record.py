@@ -1,0 +1,57 @@
+"""One record that no rule can read among 5,000: everybody else is judged, and the failure is seen."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from registry.models import Alert, ScanFailure, WaitingEvaluation
+from registry.monitoring.catalogue import RULES
+from tests.factories import make_event
+from tests.faults.cohort import make_patients
+from tests.worker import application_url, running_worker, wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def manage(*words):
+    done = subprocess.run(
+        [sys.executable, "manage.py", *words, "--json"],
+        env={**os.environ, "DATABASE_URL": application_url()},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_one_poisoned_record_among_5000_leaves_4999_judged_and_one_visible_failure(broker):  # G-9
+    patients = make_patients(count=5000, low_on=(3, 20, 34))
+    poisoned = patients[2500]
+    make_event(patient=poisoned, started_on="2024-13")  # no such month: past every form and import
+
+    with running_worker(children=2, REDIS_URL=broker.url):
+        broker.send("sweep")
+        broker.send("sweep")
+        wait_until(lambda: not WaitingEvaluation.objects.exclude(patient=poisoned).exists(), seconds=300)
+        wait_until(lambda: broker.at_work_count() == 0)
+
+    alerted = set(Alert.objects.filter(rule="prolonged_cytopenia").values_list("patient", flat=True))
+    assert alerted == {patient.pk for patient in patients} - {poisoned.pk}
+    assert WaitingEvaluation.objects.filter(patient=poisoned, attempts__gt=0).exists()
+    open_failures = ScanFailure.objects.filter(settled_at__isnull=True)
+    assert set(open_failures.values_list("patient", "rule")) == {(poisoned.pk, rule.key) for rule in RULES}
+
+    failed, status = manage("status")
+    checks = {check["name"]: check for check in status["checks"]}
+    assert failed == 1
+    assert checks["failed evaluations"] == checks["failed evaluations"] | {"ok": False, "value": "1 patients"}
+
+    failed, scanned = manage("scan")
+    assert failed == 1
+    for run in scanned["runs"]:
+        assert [failure["patient_id"] for failure in run["failures"]] == [poisoned.code]
+        assert run["patients_judged"] + run["patients_skipped_as_clear"] == 4999
+    assert Alert.objects.filter(rule="prolonged_cytopenia").count() == 4999
