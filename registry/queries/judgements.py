@@ -5,7 +5,7 @@ same answer again, and a record that did change leaves a row in *to be judged*, 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 
@@ -26,7 +26,7 @@ from registry.models import (
 from registry.monitoring.catalogue import RULES
 from registry.monitoring.evidence import Finding, History
 from registry.monitoring.lifecycle import DECIDED, WAITING
-from registry.monitoring.rule import Rule
+from registry.monitoring.rule import Kind, Rule
 from registry.monitoring.standing import why_not
 from registry.queries.evidence import PackedHistory, packed_histories
 from registry.queries.monitoring_status import latest_whole_runs
@@ -84,12 +84,12 @@ def standing_of(*, patient: Patient, today: date) -> tuple[RuleStanding, ...]:
     """Return what every rule in force has said of the patient, in their order; a fixed number of queries."""
     alerts = Alert.objects.filter(patient=patient).order_by("-raised_at", "pk")
     return standings(
-        patient=patient, history=unpacked(packed_record(patient=patient)), alerts=tuple(alerts), today=today
+        patient=patient, record=packed_record(patient=patient), alerts=tuple(alerts), today=today
     )
 
 
 def standings(
-    *, patient: Patient, history: History | None, alerts: Sequence[Alert], today: date
+    *, patient: Patient, record: PackedHistory, alerts: Sequence[Alert], today: date
 ) -> tuple[RuleStanding, ...]:
     """As `standing_of`, where the record and the patient's alerts have been read already."""
     known = _known(patient)
@@ -97,7 +97,7 @@ def standings(
         _standing(
             rule,
             patient,
-            history,
+            history_for(record=record, analytes=rule.reads_labs, reads=rule.reads),
             tuple(alert for alert in alerts if alert.rule == rule.key and _stands(alert)),
             known,
             today,
@@ -112,10 +112,17 @@ def packed_record(*, patient: Patient) -> PackedHistory:
     return packed
 
 
-def unpacked(packed: PackedHistory) -> History | None:
-    """Return the history, or None where a broken row keeps it from being read: the checks say so as well."""
+def history_for(*, record: PackedHistory, analytes: Iterable[str], reads: frozenset[Kind]) -> History | None:
+    """Return what a rule looks at, or None where a broken row keeps it from being read (G-9)."""
+    wanted = replace(
+        record,
+        visits=record.visits if "visits" in reads else (),
+        supports=record.supports if "supports" in reads else (),
+        events=record.events if "events" in reads else (),
+        labs={analyte: record.labs[analyte] for analyte in analytes if analyte in record.labs},
+    )
     try:
-        return packed.unpack()
+        return wanted.unpack()
     except (ValueError, TypeError, KeyError):
         return None
 

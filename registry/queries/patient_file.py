@@ -23,8 +23,8 @@ from registry.models import (
 )
 from registry.monitoring.evidence import History
 from registry.monitoring.icaht import CourseGrades, grades_by_course
-from registry.queries.evidence import packed_histories
-from registry.queries.judgements import RuleStanding, packed_record, standings, unpacked
+from registry.queries.evidence import PackedHistory, packed_histories
+from registry.queries.judgements import RuleStanding, history_for, packed_record, standings
 from registry.queries.record_history import HistoryLine, history_lines
 from registry.queries.site_worklist import GRAVEST_FIRST, AwaitedVisit, awaited_visits
 
@@ -128,10 +128,9 @@ class PatientFile:
 
 def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -> PatientFile:
     """Read the file of one patient."""
-    packed = packed_record(patient=patient)
+    record = packed_record(patient=patient)
     # A broken event or result must not keep the rest of the page from those who can mend it.
-    history = replace(packed, labs={}, supports=(), events=()).unpack()
-    whole = unpacked(packed)
+    history = replace(record, labs={}, supports=(), events=()).unpack()
     courses = list(
         Course.objects.filter(patient=patient)
         .select_related("infusion", "infusion__product")
@@ -148,12 +147,12 @@ def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -
     alerts = tuple(
         Alert.objects.filter(patient=patient).select_related("patient__site").order_by(*GRAVEST_FIRST)
     )
-    grades = {} if whole is None else _grades_by_day_zero(whole, today)
+    graded = icaht_grades(record=record, as_of=today)
     return PatientFile(
         patient=patient,
         today=today,
         day_zero=course_of(today, day_zeros=day_zeros),
-        courses=_courses(courses, visits, history, awaited, today, grades),
+        courses=_courses(courses, visits, history, awaited, today, graded),
         awaited=min(awaited, key=lambda line: (not line.is_overdue, line.window.closes_on), default=None),
         labs=_lab_table(patient, day_zeros, all_days=all_lab_days),
         supports=tuple(
@@ -162,13 +161,16 @@ def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -
         ),
         events=tuple((event, _day_zero_of(event, day_zeros)) for event in events_of(patient=patient)),
         alerts=alerts,
-        standings=standings(patient=patient, history=whole, alerts=alerts, today=today),
+        standings=standings(patient=patient, record=record, alerts=alerts, today=today),
         history=history_lines(patient=patient),
     )
 
 
-def _grades_by_day_zero(history: History, today: date) -> dict[date, CourseGrades]:
-    return {grades.day_zero: grades for grades in grades_by_course(history=history, as_of=today)}
+def icaht_grades(*, record: PackedHistory, as_of: date) -> dict[date, CourseGrades]:
+    """Return the ICAHT grades of the courses by their day 0; none where the counts cannot be read."""
+    history = history_for(record=record, analytes=("ANC",), reads=frozenset())
+    found = () if history is None else grades_by_course(history=history, as_of=as_of)
+    return {grades.day_zero: grades for grades in found}
 
 
 def history_of(*, patient: Patient) -> History:

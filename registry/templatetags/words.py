@@ -20,6 +20,7 @@ from registry.clinical.units import Comparator
 
 register = template.Library()
 
+_NUMBERS = tuple(f"{number:02}" for number in range(1, 13))
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -34,6 +35,8 @@ def on(value: date | str | None) -> str:
     month, _, day = rest.partition("-")
     if not month:
         return year
+    if month not in _NUMBERS:
+        return value  # no date: shown as it stands in the record
     named = f"{_MONTHS[int(month) - 1]} {year}"
     return f"{int(day)} {named}" if day else named
 

@@ -25,7 +25,8 @@ from registry.models.alert import DECISIONS
 from registry.monitoring.catalogue import RULES
 from registry.queries import monitoring_status, officer_queue
 from registry.queries.alert_evidence import up_to_date
-from registry.queries.judgements import standing_of
+from registry.queries.judgements import packed_record, standings
+from registry.queries.patient_file import icaht_grades
 from registry.web.officer import wording
 from registry.web.officer.forms import DecisionForm, FilterForm
 from registry.web.officer.page import page_of
@@ -138,6 +139,9 @@ def _alert_page(request: HttpRequest, seen: Alert, form: DecisionForm, *, status
     rows = rows_of(user, verb="see_alerts")
     up_to_date(alerts=[seen])
     page = page_of(alert=seen)
+    today_there = today(time_zone=seen.patient.site.time_zone)
+    record = packed_record(patient=seen.patient)
+    is_graded = page.infusion and seen.subject.partition("@")[0] == "ANC"
     return render(
         request,
         "officer/alert.html",
@@ -146,7 +150,7 @@ def _alert_page(request: HttpRequest, seen: Alert, form: DecisionForm, *, status
             "alert": seen,
             "patient": seen.patient,
             "form": form,
-            "today": study_day(today(time_zone=seen.patient.site.time_zone), day_zero=seen.day_zero),
+            "today": study_day(today_there, day_zero=seen.day_zero),
             "may_review": may(user, "review_alerts", patient=seen.patient),
             "may_see_patient": may(user, "see_patients", patient=seen.patient),
             "is_mine": seen.decided_by_id == user.pk,
@@ -154,9 +158,15 @@ def _alert_page(request: HttpRequest, seen: Alert, form: DecisionForm, *, status
                 rows=rows, filters=_filter_form(request, rows).filters(), alert=seen
             ),
             "address": _address(request),
-            "standings": standing_of(
-                patient=seen.patient, today=today(time_zone=seen.patient.site.time_zone)
+            "standings": standings(
+                patient=seen.patient,
+                record=record,
+                alerts=(seen, *(other.alert for other in page.others)),
+                today=today_there,
             ),
+            "grades": icaht_grades(record=record, as_of=today_there).get(seen.day_zero)
+            if is_graded
+            else None,
         },
         status=status,
     )
