@@ -145,18 +145,17 @@ def store_findings(
     return changes.counts
 
 
-def differences(*, rule: Rule, judged: Sequence[Judged], at: datetime) -> list[str]:
-    """Say in words what storing these findings would change; writes nothing."""
+def differences(*, rule: Rule, judged: Sequence[Judged], at: datetime) -> list[tuple[int, str]]:
+    """Say in words, by patient, what storing these findings would change; writes nothing."""
     stored = _stored_alerts(rule, [each.patient_id for each in judged])
     changes = _changes(rule, judged, stored, at, is_whole=True)
-    words = [f"patient {a.patient_id}: {rule.key} {a.subject} is found and not stored" for a in changes.new]
-    told = {alert.pk for alert in changes.changed}
+    words = [(alert.patient_id, f"{alert.subject} is found and not stored") for alert in changes.new]
+    told = {alert.pk: alert for alert in changes.changed}
     for move in changes.moves:
         if move.alert_id in told:
-            words.append(
-                f"patient {move.patient_id}: {rule.key} alert {move.alert_id} would be {move.kind}"
-                f" ({move.from_state or 'new'} to {move.to_state})"
-            )
+            subject = told[move.alert_id].subject
+            states = f"({move.from_state or 'new'} to {move.to_state})"
+            words.append((move.patient_id, f"the alert {subject} would be {move.kind} {states}"))
     return words
 
 

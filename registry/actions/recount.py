@@ -141,7 +141,7 @@ def _without_values(problem: str) -> str:
     becomes = _BECOMES.search(problem)
     if becomes:
         return f"an alert {becomes[0]}"
-    return f"the rule fails: {problem.partition(': ')[2].partition(':')[0]}"
+    return f"the rule fails: {problem.partition(':')[0]}"
 
 
 def _count_overdue(counted: _Counted, everybody: Sequence[Candidate]) -> None:

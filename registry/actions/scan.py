@@ -143,6 +143,7 @@ class Difference:
     """What a recount found that the stored alerts do not say."""
 
     rule: str
+    patient_id: int
     problem: str
 
 
@@ -164,10 +165,10 @@ def recount(
         for rule in rules:
             for batch in _batches(everybody):
                 judged, failed = _judged(rule, batch)
-                differences.extend(Difference(rule.key, f"patient {f.patient_id}: {f.error}") for f in failed)
+                differences.extend(Difference(rule.key, f.patient_id, f.error) for f in failed)
                 differences.extend(
-                    Difference(rule.key, problem)
-                    for problem in alerts.differences(rule=rule, judged=judged, at=at)
+                    Difference(rule.key, patient_id, problem)
+                    for patient_id, problem in alerts.differences(rule=rule, judged=judged, at=at)
                 )
     return differences, len(everybody)
 

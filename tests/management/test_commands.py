@@ -116,7 +116,18 @@ def test_a_recount_finds_what_was_not_stored_and_writes_nothing(low_for_32_days,
     said = answer(capsys, "recompute", "--diff", "--as-of", AS_OF, fails=True)
 
     assert said["difference_count"] == len(said["differences"]) > 0
+    assert {difference["patient_id"] for difference in said["differences"]} == {low_for_32_days.code}
+    assert {"rule": "prolonged_cytopenia", "patient_id": "VIE-0001"}.items() <= next(
+        difference for difference in said["differences"] if "ANC is found" in difference["problem"]
+    ).items()
     assert Alert.objects.count() == 0
+
+
+def test_a_recount_in_words_names_patients_by_their_own_ids(low_for_32_days, capsys):
+    with pytest.raises(CommandError):
+        call_command("recompute", "--diff", "--as-of", AS_OF)
+
+    assert "prolonged_cytopenia: patient VIE-0001: ANC is found and not stored" in capsys.readouterr().out
 
 
 def test_the_trail_of_an_honest_record_verifies(low_for_32_days, capsys):

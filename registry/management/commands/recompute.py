@@ -2,7 +2,6 @@
 
 import json
 from argparse import ArgumentParser
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -11,6 +10,7 @@ from registry import clock
 from registry.actions import scan
 from registry.clinical.partial_dates import NotADate, parse_date
 from registry.management.refusals import Refused, RefusingCommand
+from registry.queries import patient_codes
 
 
 class Command(RefusingCommand):
@@ -27,6 +27,7 @@ class Command(RefusingCommand):
         except NotADate as refusal:
             raise Refused(f"--as-of: {refusal}") from refusal
         differences, patient_count = scan.recount(as_of=as_of or clock.pinned_day(), at=clock.now())
+        codes = patient_codes.codes_of(patient_ids={difference.patient_id for difference in differences})
         if options["json"]:
             self.stdout.write(
                 json.dumps(
@@ -34,13 +35,17 @@ class Command(RefusingCommand):
                         "as_of": as_of.isoformat() if as_of else None,
                         "patients_judged": patient_count,
                         "difference_count": len(differences),
-                        "differences": [asdict(difference) for difference in differences],
+                        "differences": [
+                            {"rule": each.rule, "patient_id": codes[each.patient_id], "problem": each.problem}
+                            for each in differences
+                        ],
                     }
                 )
             )
         else:
             for difference in differences:
-                self.stdout.write(f"{difference.rule}: {difference.problem}")
+                code = codes[difference.patient_id]
+                self.stdout.write(f"{difference.rule}: patient {code}: {difference.problem}")
             self.stdout.write(f"{patient_count} patients judged, {len(differences)} differences")
         if differences:
             raise CommandError("The stored alerts differ from the recount.", returncode=1)
