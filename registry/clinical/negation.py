@@ -162,11 +162,11 @@ class _Sentences:
     def _in_another_clause(self, cue: _Cue, hit: TermHit) -> bool:
         """Whether the term has a clause of its own: *infection excluded, biopsy showed lymphoma*."""
         if cue.first > hit.last:
-            return False
+            return self._has_a_subject_of_its_own(cue, hit)
         tokens, words = self.tokens, self.list.words
         closes = cue.side == "before" and self._closes_what_stands_before(cue)
         marks = [at for at in range(cue.last + 1, hit.first + 1) if tokens[at].opens_clause]
-        if not marks or marks[0] == cue.last + 1 and ":" in tokens[marks[0]].gap:
+        if not marks or (marks[0] == cue.last + 1 and ":" in tokens[marks[0]].gap):
             return closes and not marks and self._is_passive(cue)
         start, end = marks[-1], hit.last + 1
         while end < len(tokens) and tokens[end].sentence == tokens[hit.last].sentence:
@@ -184,6 +184,15 @@ class _Sentences:
             return True
         goes_on = any(cue.last < term.first < marks[0] for term in self._terms)
         return tokens[cue.first].folded in words["plain_negations"] and not goes_on
+
+    def _has_a_subject_of_its_own(self, cue: _Cue, hit: TermHit) -> bool:
+        """Whether a cue behind a comma denies something else: *lymphoma of the gut, primary not found*."""
+        tokens, words = self.tokens, self.list.words
+        marks = [at for at in range(hit.last + 1, cue.first + 1) if tokens[at].opens_clause]
+        small = words["passive"] | words["finite"] | words["auxiliaries"] | words["list_words"] | words["and"]
+        return bool(marks) and any(
+            tokens[at].folded not in small and at not in self._own for at in range(marks[-1], cue.first)
+        )
 
     def _is_passive(self, cue: _Cue) -> bool:
         """*Infection was excluded*, not *it was excluded a lymphoma*, as Romance languages put it."""
@@ -256,7 +265,7 @@ class _Sentences:
         return next((self._written(cue) for cue, latest in dates if latest < day_zero), None), is_later
 
     def _is_before_day_0(self, cue: _Cue, hit: TermHit) -> bool:
-        """Whether *before the infusion*, *20 years ago* says so: of the term's own clause, long enough ago."""
+        """Whether *before the infusion*, *20 years ago* is of the term's clause and long enough ago."""
         span = range(hit.last + 1, cue.first + 1) if cue.first > hit.last else range(cue.last + 1, hit.first)
         if any(self.tokens[at].opens_clause for at in span):
             return False

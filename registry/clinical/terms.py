@@ -5,13 +5,14 @@ languages are looked for in every text: sites do not say in which language they 
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Literal
 
-from registry.clinical.tokens import Match, PhraseBook, Token, longest, tokenise, written
+from registry.clinical.misspellings import corrector
+from registry.clinical.tokens import Match, PhraseBook, Token, fold, longest, tokenise, written
 
 MalignancyClass = Literal[
     "t_cell", "myeloid", "lymphoid", "solid", "skin_non_melanoma", "in_situ", "uncertain", "unspecified"
@@ -70,6 +71,7 @@ class _TermList:
     generic: frozenset[str]
     refinements: tuple[_Refinement, ...]
     refining: PhraseBook
+    corrected: Callable[[str], str | None]
 
 
 def list_version() -> str:
@@ -85,7 +87,12 @@ def find_terms(*, text: str) -> Reading:
     that is `negation.judge_hits`.
     """
     terms = _term_list()
-    tokens = tokenise(text=text)
+    tokens = tuple(
+        token
+        if terms.terms.opens(token.folded) or (meant := terms.corrected(token.folded)) is None
+        else replace(token, folded=meant)
+        for token in tokenise(text=text)
+    )
     found = terms.terms.find(tokens=tokens) + [
         match
         for match in terms.abbreviations.find(tokens=tokens)
@@ -194,6 +201,7 @@ def _term_list() -> _TermList:
             ],
             sets=sets,
         ),
+        corrected=corrector(words=(fold(word) for word in content["misspelt"])),
     )
 
 

@@ -22,8 +22,12 @@ _SENTENCE_END = re.compile(r"[.!。]+(?=[\s\"'”’)\]])")
 _LETTERS = str.maketrans({"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i"})
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 _ABBREVIATED = frozenset(
-    "dr mr mrs ms prof st vs eg ie approx incl hx pt ca dx bx rx susp diagn pat pts vd bzw ggf evtl inkl mon li"
-    " sig sra dra dott pac aprox fig lt rt cf resp".split()
+    word
+    for words in (
+        "dr mr mrs ms prof st vs eg ie approx incl hx pt pts ca dx bx rx susp lt rt cf resp fig",
+        "diagn pat vd bzw ggf evtl inkl mon li sig sra dra dott pac aprox",
+    )
+    for word in words.split()
 )
 # Letters that stand for a word in front of another: V. a., Z. n., M. Hodgkin, o. B., S. aureus, E. coli.
 _INITIALS = frozenset("vzmoseh")
@@ -187,6 +191,10 @@ class PhraseBook:
             _Index(entries=longer, at=1) if longer else None,
         )
 
+    def opens(self, folded: str) -> bool:
+        """Whether a folded word could be the first of a phrase."""
+        return self._opening(folded) is not None
+
     def find(self, *, tokens: Sequence[Token]) -> list[Match]:
         """Return every match, overlapping ones too, in text order. No match crosses a sentence."""
         found: list[Match] = []
@@ -215,6 +223,7 @@ class _Index:
     """Phrases by the word at one place, so that a word asks only those it could belong to."""
 
     def __init__(self, *, entries: Iterable[_Entry], at: int) -> None:
+        self._at = at
         self._exact: dict[str, list[_Entry]] = {}
         self._starts: dict[str, list[_Entry]] = {}
         self._numbers: list[_Entry] = []
@@ -244,10 +253,14 @@ class _Index:
                 break
             entries += self._starts.get(folded[:length], ())
         if self._anywhere and self._inside.search(folded):
-            entries += self._anywhere
+            entries += [entry for entry in self._anywhere if _is_inside(entry[0][self._at], folded)]
         if self._numbers and folded.isdigit():
             entries += self._numbers
         return entries
+
+
+def _is_inside(part: _Part, folded: str) -> bool:
+    return part.text in folded if part.open_end else folded.endswith(part.text)
 
 
 def longest(*, matches: Iterable[Match], preferred: str) -> list[Match]:
