@@ -22,6 +22,14 @@ from registry.monitoring.lifecycle import WAITING
 from registry.queries import monitoring_status
 
 _LOCK = 76
+_READ = (
+    "kind",
+    "since",
+    *(f"alert__{name}" for name in ("public_id", "rule", "severity", "certainty", "state", "decision")),
+    "alert__late_since",
+    "alert__patient__study_id",
+    "alert__patient__site_id",
+)
 _MONDAY = 0
 # Digests are due at six (due_runs.py): what is made up for before is yesterday's, and today keeps its own.
 _DUE = timedelta(hours=6)
@@ -70,7 +78,10 @@ def queue_digests(*, at: datetime, as_of: date | None = None) -> int:
         if Notification.objects.filter(kind="digest", day=day).exists():
             return 0
         news = list(
-            AlertNews.objects.filter(purpose="digest").select_related("alert__patient").order_by("pk")
+            AlertNews.objects.filter(purpose="digest")
+            .select_related("alert__patient")
+            .only(*_READ)  # not the evidence: after the first scan of a large study this is every alert
+            .order_by("pk")
         )
         standing = _standing()
         checks = _checks(at)

@@ -112,12 +112,18 @@ def _listed(references: Sequence[Mapping[str, str]]) -> dict[str, Any]:
             severity=each["severity"].capitalize(),
             title=title_of(each["rule"]),
             certainty="cannot be excluded" if each["certainty"] == "possible" else "",
-            happened=_HAPPENED.get(each["kind"], ""),
+            happened=_happened(each),
             address=f"{settings.PUBLIC_URL}/alerts/{each['id']}/",
         )
         for each in ordered[:MOST_LINES]
     ]
     return {"lines": lines, "more": len(ordered) - len(lines)}
+
+
+def _happened(told: Mapping[str, str]) -> str:
+    late = told.get("late_since", "")
+    found_late = f"found late: the checks had not run since {spoken_instant(late)}" if late else ""
+    return "; ".join(filter(None, (_HAPPENED.get(told["kind"], ""), found_late)))
 
 
 def _count_lines(counts: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -135,6 +135,8 @@ def alert_reference(alert: Alert, kind: str) -> dict[str, str]:
         "severity": alert.severity,
         "certainty": alert.certainty,
         "kind": kind,
+        # Of an alert found late: since when the checks had not run.
+        "late_since": alert.late_since.isoformat() if alert.late_since else "",
     }
 
 

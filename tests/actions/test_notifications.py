@@ -8,9 +8,10 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from registry.access.roles import NotAllowed
-from registry.access.scope import EVERYTHING, NOTHING, acting, rows_of
-from registry.actions import accounts, alerts, notifications
-from registry.models import AlertNews, AuditEvent, Notification
+from registry.access.scope import EVERYTHING, NOTHING, Rows, acting, rows_of
+from registry.actions import accounts, alerts, canaries, digest, notifications
+from registry.actions.canary_record import STUDY_ID
+from registry.models import Alert, AlertNews, AuditEvent, Notification, Patient
 from tests.factories import NIGHT, make_alert, make_patient, make_study, make_user
 from tests.mail_server import running_mail_server
 
@@ -110,6 +111,20 @@ def test_news_is_noted_and_taken_back_with_the_alert(patient):
     assert (within, news()) == (["raised"], [])
 
 
+def test_an_alert_of_a_canary_patient_would_be_nobodys_news(officer):
+    """None ever stands (actions/canaries.py); one that did would be mailed every night."""
+    canaries.ensure(at=NIGHT)
+    with acting(rows=Rows(studies=frozenset({STUDY_ID}))):
+        critical_alert(Patient.objects.filter(pk__lt=0).earliest("pk"))
+    alert = Alert.objects.get()
+    alert.certainty, alert.state = "possible", "acknowledged"
+    alert.save()
+
+    assert (news(), news("digest")) == ([], [])
+    assert digest.queue_digests(at=NIGHT) == 1
+    assert only().payload["officer"]["possible"] == 0
+
+
 # --- who is told ------------------------------------------------------------------------------
 
 
@@ -203,6 +218,15 @@ def test_a_mail_holds_no_clinical_value_and_no_name_of_a_patient(
     body = server.accepted[0][1].get_payload(decode=True).decode()
     assert "Critical: Candidate" in body
     assert f"/alerts/{patient.alerts.get().public_id}/" in body
+
+
+def test_a_critical_alert_found_late_says_since_when_the_checks_had_not_run(patient, officer, server):
+    critical_alert(patient, late_since=NIGHT - timedelta(days=3))
+
+    notifications.send_waiting(at=NIGHT)
+
+    body = server.accepted[0][1].get_payload(decode=True).decode()
+    assert "(found late: the checks had not run since 29 Aug 2024, 02:00 UTC)" in body
 
 
 def test_a_refused_recipient_is_a_dead_letter_at_once_and_holds_nobody_up(patient, officer, lead, server):
