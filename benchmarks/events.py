@@ -134,7 +134,7 @@ _MALIGNANT = (
     ("Prostate cancer", "malignancy", "", "", "PSA {n}, Gleason 7, found on {on}."),
 )
 _MALIGNANT_SHARE = 0.015  # of the patients
-_NEGATED_SHARE = 0.05  # of the events
+_NEGATED_SHARE = 0.012  # of the events
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ The rows obey every constraint: checks and unique indexes are on while they are 
 the triggers' rules are tested on a small cohort (tests/benchmarks). Nobody waits to be judged afterwards.
 """
 
+import gc
 import io
 import sys
 import time
@@ -42,6 +43,7 @@ class NotEmpty(Exception):
 
 def load(database: Database, *, patients: int) -> None:
     """Fill the empty tables with the cohort of this size. Raises NotEmpty."""
+    gc.disable()  # millions of objects that all live on: the collector would walk them again and again
     with _told("inventing"):
         cohort = make_cohort(patients=patients, seed=SEED)
         events = make_events(cohort=cohort, seed=SEED)
@@ -62,6 +64,7 @@ def load(database: Database, *, patients: int) -> None:
         with _told("sequences, vacuum and statistics"):
             _move_sequences_on(connection)
             connection.execute("VACUUM (ANALYZE)")
+    gc.enable()
 
 
 @contextmanager
