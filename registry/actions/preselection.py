@@ -4,6 +4,7 @@ Whoever does not keep it ready chooses the same patients, only slower. Called ou
 each batch is its own, so that a stop half-way keeps what was done.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
@@ -11,9 +12,10 @@ from django.db import connection
 from registry.access.scope import EVERYTHING, acting
 from registry.models import ReportScreening
 from registry.monitoring.catalogue import RULES
+from registry.monitoring.rule import Rule
 from registry.queries.malignancy_words import lists_in_force, reports, unread_reports
 from registry.queries.packed_labs import PACKED, Packing
-from registry.queries.preselection import packing_for
+from registry.queries.preselection import LAB_CONDITIONS, packing_for
 
 # Patients packed, or reports screened, in one transaction.
 _AT_ONCE = 1_000
@@ -36,13 +38,21 @@ _PACK = f"""
 """  # noqa: S608 - text of queries/packed_labs.py
 
 
-def keep_ready(*, first_id: int | None = None, last_id: int | None = None) -> None:
-    """Pack results that changed and screen reports not yet read, of the patients in a range of ids."""
+def keep_ready(
+    *, rules: Sequence[Rule] = RULES, first_id: int | None = None, last_id: int | None = None
+) -> None:
+    """Pack results that changed and screen reports not yet read, as far as the conditions of rules read them.
+
+    Of the patients in a range of ids.
+    """
+    conditions = {condition for rule in rules for condition in rule.needs.any_of}
     # Canaries have negative ids and are never kept ready, so that every night reads some patients from raw.
     first_id = _LOWEST_ID if first_id is None else max(first_id, _LOWEST_ID)
     last_id = _HIGHEST_ID if last_id is None else last_id
-    _pack_labs(first_id, last_id)
-    _screen_reports(first_id, last_id)
+    if conditions & LAB_CONDITIONS:
+        _pack_labs(first_id, last_id)
+    if "malignancy_report" in conditions:
+        _screen_reports(first_id, last_id)
 
 
 def _pack_labs(first_id: int, last_id: int) -> None:

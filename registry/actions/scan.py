@@ -22,6 +22,7 @@ from registry.access.scope import EVERYTHING, acting
 from registry.actions import alerts, canaries
 from registry.actions.alerts import Counts, Judged
 from registry.actions.canaries import CanaryResult
+from registry.actions.preselection import keep_ready
 from registry.actions.wake_ups import note_judgements
 from registry.models import ScanFailure, ScanRun, WaitingEvaluation
 from registry.monitoring.catalogue import RULES, by_key
@@ -41,8 +42,9 @@ _PATIENT_LOCK = 74
 
 # Patients of one range: what a night's task takes at once, and what bounds the memory of a run.
 SPAN = 10_000
-# The furthest that any site's date is ahead of UTC.
+# The furthest that any site's date is ahead of UTC, and behind it.
 _FURTHEST_AHEAD = timedelta(hours=14)
+_FURTHEST_BEHIND = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,8 @@ def judge_span(*, rule: Rule, run: ScanRun, span: Span) -> RunReport:
     """Judge whom a run has to look at in a range of the patients. Repeating it changes nothing."""
     began = perf_counter()
     latest_day = run.as_of or (run.started_at + _FURTHEST_AHEAD).date()
+    if run.is_from_raw:
+        keep_ready(rules=[rule], first_id=span.first_id, last_id=span.last_id)
     with acting(rows=EVERYTHING):
         in_scope = evidence.count_in_scope(span=span, as_of=run.as_of, at=run.started_at)
         whom = _whom(rule, run, span, latest_day)
@@ -280,7 +284,11 @@ def _whom(rule: Rule, run: ScanRun, span: Span, latest_day: date) -> list[int]:
     could: set[int] | None = set()
     if run.is_from_raw or rule.is_selected_by_date:
         could = patients_who_could(
-            rule=rule, latest_day=latest_day, first_id=span.first_id, last_id=span.last_id
+            rule=rule,
+            latest_day=latest_day,
+            earliest_day=run.as_of or (run.started_at - _FURTHEST_BEHIND).date(),
+            first_id=span.first_id,
+            last_id=span.last_id,
         )
     whom = set(evidence.everybody_in(span=span)) if could is None else could
     if not run.is_from_raw:

@@ -57,6 +57,11 @@ def read(*, texts: Iterable[str], day_zero: date) -> TextHits:
     )
 
 
+def may_name_malignancy(*, texts: Iterable[str]) -> bool:
+    """Whether some day 0 keeps a term of some texts: the earlier it is, the less is the patient's past."""
+    return bool(read(texts=texts, day_zero=date.min).kept)
+
+
 def list_version() -> str:
     """Return the versions of the lists that texts are read with (MAL-11)."""
     return f"{terms.list_version()}, {negation.list_version()}"

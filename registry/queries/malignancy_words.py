@@ -1,13 +1,13 @@
 """Whose record names a malignancy anywhere: the necessary conditions that lie in texts and codes (MAL-1).
 
-Any code or word of the lists counts here, also one that its sentence denies: the rule reads the sentence.
-Reports of adverse events are screened once for each set of lists (actions/preselection.py stores it); what
-was not is screened here.
+A word counts when its sentence keeps it for any day 0, so that no date of an infusion is asked for. Reports
+of adverse events are screened once for each set of lists (actions/preselection.py stores it); what was not
+is screened here.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from registry.clinical.meddra import DictionaryGroup
-from registry.clinical.terms import find_terms
 from registry.monitoring.malignancy_codes import find_code
+from registry.monitoring.malignancy_text import may_name_malignancy
 from registry.queries.dictionaries import version_in_force
 
 
@@ -45,7 +45,7 @@ class Report(NamedTuple):
         return (
             self.category == "malignancy"
             or find_code(code_system=self.code_system, code=self.code, groups=groups) is not None
-            or _name_malignancy((self.term, self.coded_term, self.narrative))
+            or may_name_malignancy(texts=(self.term, self.coded_term, self.narrative))
         )
 
 
@@ -146,17 +146,13 @@ def patients_with_reports(*, first_id: int, last_id: int) -> set[int]:
 def patients_with_answers(*, first_id: int, last_id: int) -> set[int]:
     """Return whose visits say yes to a new malignancy, or name one in words."""
     rows = _rows(_ANSWERS, {"first": first_id, "last": last_id})
-    return {patient for patient, is_yes, text in rows if is_yes or _name_malignancy((text,))}
+    return {patient for patient, is_yes, text in rows if is_yes or may_name_malignancy(texts=(text,))}
 
 
 def patients_with_cause_of_death(*, first_id: int, last_id: int) -> set[int]:
     """Return whose cause of death names a malignancy."""
     rows = _rows(_DEATHS, {"first": first_id, "last": last_id})
-    return {patient for patient, text in rows if _name_malignancy((text,))}
-
-
-def _name_malignancy(texts: Iterable[str]) -> bool:
-    return any(text and find_terms(text=text).hits for text in texts)
+    return {patient for patient, text in rows if may_name_malignancy(texts=(text,))}
 
 
 def _ids(sql: str, parameters: dict[str, Any]) -> list[int]:

@@ -116,8 +116,9 @@ PACKED = f"""
                        CASE r.comparator WHEN '<' THEN {BELOW} WHEN '>' THEN {ABOVE} ELSE {EXACTLY} END
                        << {SIZE_BITS}
                        | CASE WHEN r.value = 0 THEN 0
-                              ELSE 1 + least(greatest(
-                                  floor((log(r.value::float8) + 10) * {STEPS_PER_DECADE}), 0), {_LARGEST})::int
+                              ELSE 1 + least(
+                                  greatest(floor((log(r.value::float8) + 10) * {STEPS_PER_DECADE}), 0),
+                                  {_LARGEST})::int
                          END
                    END AS says
             FROM registry_labresult r

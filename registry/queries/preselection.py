@@ -63,7 +63,7 @@ def patients_who_could(
     for first, last in ranges(first_id=first_id, last_id=last_id, size=_AT_ONCE):
         asked = _Asked(rule.limits, latest_day, earliest_day, first, last)
         for condition in rule.needs.any_of:
-            found |= _CONDITIONS[condition](asked)
+            found |= _meeting(condition, asked)
     return found
 
 
@@ -108,25 +108,23 @@ class _Asked:
         return LabConditions.read(readings=readings, first_id=self.first_id, last_id=self.last_id)
 
 
-def _of_labs(condition: Callable[[_Asked], set[int]]) -> Callable[[_Asked], set[int]]:
-    def also_unknown(asked: _Asked) -> set[int]:
-        return condition(asked) | asked.labs.unknown
+# Conditions that lie in results; no patient whose results cannot be read is cleared by them.
+_OF_LABS: Mapping[Condition, Callable[[LabConditions, _Asked], set[int]]] = {
+    "prolonged_counts": lambda labs, asked: labs.prolonged_counts(asked.limits),
+    "landmark_counts": lambda labs, asked: labs.landmark_counts(
+        asked.limits, earliest_day=asked.earliest_day
+    ),
+    "late_prolonged_counts": lambda labs, asked: labs.late_prolonged_counts(asked.limits.triggers),
+    "transgene_rise": lambda labs, asked: labs.transgene_rise(asked.limits.triggers),
+    "high_lymphocytes": lambda labs, asked: labs.high_lymphocytes(asked.limits.triggers),
+    "blasts": lambda labs, asked: labs.blasts(asked.limits.triggers),
+}
+LAB_CONDITIONS = frozenset(_OF_LABS)
 
-    return also_unknown
-
-
-_CONDITIONS: Mapping[Condition, Callable[[_Asked], set[int]]] = {
+_OTHERS: Mapping[Condition, Callable[[_Asked], set[int]]] = {
     "closed_window": lambda asked: patients_with_closed_windows(
         latest_day=asked.latest_day, first_id=asked.first_id, last_id=asked.last_id
     ),
-    "prolonged_counts": _of_labs(lambda asked: asked.labs.prolonged_counts(asked.limits)),
-    "landmark_counts": _of_labs(
-        lambda asked: asked.labs.landmark_counts(asked.limits, earliest_day=asked.earliest_day)
-    ),
-    "late_prolonged_counts": _of_labs(lambda asked: asked.labs.late_prolonged_counts(asked.limits.triggers)),
-    "transgene_rise": _of_labs(lambda asked: asked.labs.transgene_rise(asked.limits.triggers)),
-    "high_lymphocytes": _of_labs(lambda asked: asked.labs.high_lymphocytes(asked.limits.triggers)),
-    "blasts": _of_labs(lambda asked: asked.labs.blasts(asked.limits.triggers)),
     "malignancy_report": lambda asked: malignancy_words.patients_with_reports(
         first_id=asked.first_id, last_id=asked.last_id
     ),
@@ -137,3 +135,9 @@ _CONDITIONS: Mapping[Condition, Callable[[_Asked], set[int]]] = {
         first_id=asked.first_id, last_id=asked.last_id
     ),
 }
+
+
+def _meeting(condition: Condition, asked: _Asked) -> set[int]:
+    if condition in _OF_LABS:
+        return _OF_LABS[condition](asked.labs, asked) | asked.labs.unknown
+    return _OTHERS[condition](asked)
