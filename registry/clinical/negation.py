@@ -144,7 +144,11 @@ class _Sentences:
             )
             if not closes or cue.first <= hit.last:
                 continue
-            answers = cue.first == hit.last + 1 or any(mark in tokens[cue.first].gap for mark in ":=-–—")
+            answers = (
+                cue.first == hit.last + 1
+                or tokens[cue.first - 1].folded == "?"
+                or any(mark in tokens[cue.first].gap for mark in ":=-–—")
+            )
             if answers and self._governs(replace(cue, reach=REACH_WORDS), hit.first, hit.last):
                 return self._written(cue)
             is_next = tokens[cue.first].sentence == tokens[hit.first].sentence + 1

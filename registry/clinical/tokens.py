@@ -110,11 +110,15 @@ def _ends_sentence(gap: str, tokens: Sequence[Token], after: str) -> bool:
         is_initial = len(before.folded) == 1 and (
             "." in before.lead
             or before.folded in _INITIALS
-            or (len(tokens) > 1 and "." in before.gap and len(tokens[-2].folded) == 1)
+            or (len(tokens) > 1 and "." in before.gap and _is_short_for_a_word(tokens[-2].folded))
         )
         return before.folded not in _ABBREVIATED and not is_initial
     # "done.Lymphoma": the space was forgotten.
     return gap == "." and len(before.written) > 2 and before.written[-1].islower() and after[0].isupper()
+
+
+def _is_short_for_a_word(folded: str) -> bool:
+    return len(folded) == 1 or folded in _ABBREVIATED
 
 
 @dataclass(frozen=True, slots=True)

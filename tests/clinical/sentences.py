@@ -15,7 +15,7 @@ class Sentence:
 
 def sentences(name: str) -> list[Sentence]:
     """Return the rows of a file of sentences; `#` begins a remark, the first row names the columns."""
-    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
+    lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
     _header, *rows = [line for line in lines if line.strip() and not line.startswith("#")]
     return [Sentence(*(cell.strip() for cell in row.split("|"))) for row in rows]
 
