@@ -19,6 +19,7 @@ Verb = Literal[
     "see_status",
     "manage_accounts",
     "manage_notifications",
+    "answer_for_checks",
 ]
 
 VERBS_OF: dict[str, frozenset[Verb]] = {
@@ -26,14 +27,23 @@ VERBS_OF: dict[str, frozenset[Verb]] = {
     "investigator": frozenset({"see_patients", "enter_record", "sign_record", "see_alerts", "see_status"}),
     "safety_officer": frozenset({"see_patients", "see_alerts", "review_alerts", "see_status"}),
     "safety_lead": frozenset(
-        {"see_patients", "see_alerts", "review_alerts", "see_status", "manage_notifications"}
+        {
+            "see_patients",
+            "see_alerts",
+            "review_alerts",
+            "see_status",
+            "manage_notifications",
+            "answer_for_checks",
+        }
     ),
     "data_manager": frozenset(
         {"see_patients", "see_alerts", "manage_schedules", "see_status", "manage_notifications"}
     ),
     "sponsor": frozenset({"take_exports"}),
     # Keeps accounts and machinery; sees no clinical data.
-    "administrator": frozenset({"see_status", "manage_accounts", "manage_notifications"}),
+    "administrator": frozenset(
+        {"see_status", "manage_accounts", "manage_notifications", "answer_for_checks"}
+    ),
 }
 
 

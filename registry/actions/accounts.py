@@ -76,6 +76,14 @@ def close(*, username: str, by: User | None, at: datetime) -> int:
     return ended
 
 
+def person(*, username: str) -> User:
+    """Return who has this user name and an open account; raises AccountRefused."""
+    user = User.objects.filter(username=username, is_active=True).first()
+    if user is None:
+        raise AccountRefused(f"There is no account {username or '(none given)'}.")
+    return user
+
+
 def _found(role: str, place: Place) -> tuple[Study | None, Site | None]:
     if role in SYSTEM_ROLES:
         return None, None

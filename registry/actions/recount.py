@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from time import perf_counter
 
+from registry.access.roles import require
 from registry.access.scope import EVERYTHING, acting
 from registry.actions import scan
 from registry.models import Alert, Patient, RecountRun, ScanRun, User, WaitingEvaluation
@@ -91,8 +92,9 @@ def recount_a_share(*, at: datetime, as_of: date | None = None, share: int | Non
 def explain(*, recount_id: int, reason: str, by: User, at: datetime) -> RecountRun:
     """Record why the differences of a recount are understood, which ends their alarm.
 
-    Raises NothingToExplain.
+    Raises NothingToExplain, NotAllowed.
     """
+    require(by, "answer_for_checks")
     if not reason.strip():
         raise NothingToExplain("An explanation needs words.")
     with acting(rows=EVERYTHING, by=by, reason=reason.strip()):

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from registry.access.roles import NotAllowed
 from registry.actions import recount, scan
 from registry.models import Alert, RecountRun, ScanRun, Visit, WaitingEvaluation
 from registry.models.watchman import SHARES
@@ -151,6 +152,13 @@ def test_a_person_explains_differences_and_stays_named(judged, administrator):
     assert (explained.explanation, explained.explained_by) == ("Withdrawn by hand.", administrator)
     with pytest.raises(recount.NothingToExplain):
         recount.explain(recount_id=found.pk, reason=" ", by=administrator, at=LATER)
+
+
+def test_who_only_reads_the_status_explains_nothing(judged, coordinator):
+    Alert.objects.filter(rule="prolonged_cytopenia").update(state="withdrawn")
+
+    with pytest.raises(NotAllowed):
+        recount.explain(recount_id=of(judged).pk, reason="Fine.", by=coordinator, at=LATER)
 
 
 def test_a_clean_recount_needs_no_explanation(judged, administrator):

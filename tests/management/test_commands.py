@@ -213,3 +213,35 @@ def test_invented_patients_stay_out_of_production(db, settings):
     with pytest.raises(CommandError, match="DEMO=1"):
         call_command("seed_demo")
     assert Heartbeat.objects.count() == 0
+
+
+def test_recount_compares_a_share_and_counts_what_it_looked_at(low_for_32_days, capsys):
+    answer(capsys, "scan")
+    share = str(low_for_32_days.pk % 30 + 1)
+
+    clean = answer(capsys, "recount", "--share", share)
+    Alert.objects.filter(rule="prolonged_cytopenia").update(state="withdrawn")
+    lost = answer(capsys, "recount", "--share", share, fails=True)
+
+    assert (clean["share"], clean["patients_counted"], clean["difference_count"]) == (int(share), 1, 0)
+    assert lost["differences"] == [
+        {
+            "patient": str(low_for_32_days.public_id),
+            "rule": "prolonged_cytopenia",
+            "problem": "an alert would be reopened (withdrawn to open)",
+        }
+    ]
+
+
+def test_recount_keeps_who_explained_a_difference(low_for_32_days, administrator, coordinator, capsys):
+    answer(capsys, "scan")
+    Alert.objects.filter(rule="prolonged_cytopenia").update(state="withdrawn")
+    lost = answer(capsys, "recount", "--share", str(low_for_32_days.pk % 30 + 1), fails=True)
+    number = str(lost["number"])
+
+    for by in ("coordinator", "nobody"):
+        with pytest.raises(CommandError):
+            call_command("recount", "--explain", number, "--by", by, "--reason", "By hand.")
+    told = answer(capsys, "recount", "--explain", number, "--by", "administrator", "--reason", "By hand.")
+
+    assert told["explanation"] == "By hand."
