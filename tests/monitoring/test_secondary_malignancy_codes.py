@@ -29,10 +29,16 @@ ICD10 = """
     C50911  | certain solid
     c50.9   | certain solid
     C50.9†  | certain solid
+    C76.8   | certain solid
     C77.3   | certain solid
     C79.51  | certain solid
     C7A.00  | certain solid
     C7B.8   | certain solid
+    c7a.1   | certain solid
+    C7A1    | certain solid
+    c4a10   | certain solid
+    C80     | certain solid
+    c809    | certain solid
     C80.1   | certain solid
     C81     | certain lymphoid
     C81.90  | certain lymphoid
@@ -59,6 +65,7 @@ ICD10 = """
     C94.6   | certain myeloid
     C95.9   | certain lymphoid
     C96.9   | certain lymphoid
+    C96.Z   | certain lymphoid
     C97     | certain solid
     C98     |
     C99     |
@@ -69,12 +76,17 @@ ICD10 = """
     D09.9   | certain in_situ
     D10     |
     D22     |
+    D36     |
     D36.9   |
     D37     | possible uncertain
     D37.9   | possible uncertain
     D3A.00  |
+    D44     | possible uncertain
     D44.9   | possible uncertain
     D45     | certain myeloid
+    d45.    | certain myeloid
+    D46     | certain myeloid
+    D46c    | certain myeloid
     D46.9   | certain myeloid
     D46.C   | certain myeloid
     D47     | possible uncertain
@@ -87,7 +99,11 @@ ICD10 = """
     D47.5   | certain myeloid
     D47.7   | possible uncertain
     D47.9   | possible uncertain
+    d471    | certain myeloid
+    D472    | possible uncertain
+    D47.Z   | possible uncertain
     D47.Z1  | certain lymphoid
+    d47z1   | certain lymphoid
     D47Z1   | certain lymphoid
     D47.Z2  | possible uncertain
     D47.Z9  | possible uncertain
@@ -95,6 +111,7 @@ ICD10 = """
     D48.9   | possible uncertain
     D49     | possible uncertain
     D49.2   | possible uncertain
+    D49.89  | possible uncertain
     D50     |
     D61.81  |
     D69.6   |
@@ -120,6 +137,11 @@ def test_an_icd_10_code_says(row, code_system):  # MAL-2, MAL-8
 ICD_O_3 = """
     code          | says
     --------------+--------------------------
+    8000/0        |
+    8000/1        | possible uncertain
+    8000/6        | certain solid
+    8000/9        | certain solid
+    8070/2        | certain in_situ
     8500/0        |
     8500/1        | possible uncertain
     8500/2        | certain in_situ
@@ -128,6 +150,11 @@ ICD_O_3 = """
     8500/9        | certain solid
     8500/5        |
     85003         | certain solid
+    8500 / 3      | certain solid
+    m-8140/3      | certain solid
+    C42.1 9861/3  | certain myeloid
+    8500/4        |
+    9700          |
     8500/31       | certain solid
     M-8500/3      | certain solid
     M8500/3       | certain solid
@@ -143,6 +170,7 @@ ICD_O_3 = """
     9680/3        | certain lymphoid
     9699/3        | certain lymphoid
     9700/3        | certain t_cell
+    9702/36       | certain t_cell
     9719/3        | certain t_cell
     9720/3        | certain lymphoid
     9732/3        | certain lymphoid
@@ -156,6 +184,7 @@ ICD_O_3 = """
     9970/1        | possible uncertain
     9971/3        | certain lymphoid
     9989/3        | certain myeloid
+    9993/3        | certain myeloid
     C50.9         | possible unspecified
     T1            |
 """
@@ -182,4 +211,4 @@ def test_a_code_is_shown_as_it_was_entered():  # MAL-11
 
 
 def test_the_list_names_its_version():  # MAL-11
-    assert list_version() == "icd10_malignancy 1"
+    assert list_version() == "icd10_malignancy 2"
