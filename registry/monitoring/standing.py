@@ -101,20 +101,26 @@ def _episodes(
 ) -> Iterable[str]:
     told = {(finding.subject, finding.first_on) for finding in found}
     every = episodes(history=seen, as_of=as_of, limits=limits)
+    said = {}
     for lineage in LINEAGES:
         of_lineage = [episode for episode in every if episode.lineage == lineage]
         clear = [episode for episode in of_lineage if (lineage, episode.first_low_on) not in told]
-        name = ANALYTES[lineage].name
         if clear:
-            words = _longest(clear, limits)
-            if any(_may_still_last(episode, as_of) for episode in clear):
-                words += _from_when(clear, as_of, limits)
             more = "otherwise the " if len(clear) < len(of_lineage) else ""
-            yield f"{name}: {more}{words}."
+            said[lineage] = f"{more}{_longest(clear, limits)}.{_from_when(clear, as_of, limits)}"
         elif of_lineage:
-            yield f"{name}: no low count besides what was found."
+            said[lineage] = "no low count besides what was found."
         else:
-            yield f"{name}: {_no_low(_days(seen, as_of, lineage, limits))}."
+            said[lineage] = f"{_no_low(_days(seen, as_of, lineage, limits))}."
+    return _joined(said)
+
+
+def _joined(said: Mapping[Lineage, str]) -> list[str]:
+    """`Platelets, haemoglobin: no count since day 0.`: of which the same is said share a sentence."""
+    names: dict[str, list[str]] = {}
+    for lineage, words in said.items():
+        names.setdefault(words, []).append(ANALYTES[lineage].name)
+    return [f"{', '.join(of_words).capitalize()}: {words}" for words, of_words in names.items()]
 
 
 def _longest(clear: Sequence[Episode], limits: prolonged_cytopenia.Limits) -> str:
@@ -136,9 +142,11 @@ def _may_still_last(episode: Episode, as_of: date) -> bool:
 
 
 def _from_when(clear: Sequence[Episode], as_of: date, limits: prolonged_cytopenia.Limits) -> str:
-    earliest = min(episode.earliest_start_on for episode in clear if _may_still_last(episode, as_of))
-    on = earliest + timedelta(days=limits.prolonged_over_days + 1)
-    return f". Without another count it becomes possible on {spoken(on)}"
+    starts = [episode.earliest_start_on for episode in clear if _may_still_last(episode, as_of)]
+    if not starts:
+        return ""
+    on = min(starts) + timedelta(days=limits.prolonged_over_days + 1)
+    return f" Without another count it becomes possible on {spoken(on)}."
 
 
 def _no_low(days: Sequence[DayCount]) -> str:
@@ -166,7 +174,7 @@ def _landmarks(
     for course in every:
         for sentence in _landmark(seen, as_of, course, limits, told):
             if len(every) > 1:
-                yield f"Course from {spoken(course.day_zero)}: {sentence}"
+                yield f"Course from {spoken(course.day_zero)}: {sentence[0].lower()}{sentence[1:]}"
             else:
                 yield f"{sentence[0].upper()}{sentence[1:]}"
 
@@ -185,10 +193,12 @@ def _landmark(
     if as_of <= landmark_on:
         yield f"judged after day {limits.landmark_day}, from {spoken(landmark_on + timedelta(days=1))} on."
         return
+    said = {}
     for lineage in LINEAGES:
         if f"{lineage}@{course.day_zero.isoformat()}" not in told:
             days = days_of(history=seen, course=course, lineage=lineage, limits=limits.counts)
-            yield f"{ANALYTES[lineage].name}: {_resolved(days, course, landmark_on, limits)}."
+            said[lineage] = f"{_resolved(days, course, landmark_on, limits)}."
+    yield from _joined(said)
 
 
 def _resolved(

@@ -113,7 +113,7 @@ class TestProlongedCytopenia:
         )
 
     def test_no_count_at_all_is_no_proof_of_normal_counts(self):
-        assert counts("-3:0.4") == "Neutrophils: no count since day 0."
+        assert counts("-3:0.4") == "Neutrophils, platelets, haemoglobin: no count since day 0."
 
     @pytest.mark.parametrize(
         ("as_of_day", "words"),
@@ -150,13 +150,12 @@ class TestProlongedCytopenia:
 
         assert said.startswith("Neutrophils: otherwise the longest low run a single day, 30 May 2024")
 
-    def test_each_lineage_has_its_sentence(self):
+    def test_lineages_of_which_the_same_is_said_share_a_sentence(self):
         said = say(prolonged_cytopenia, history_of(series("PLT", "5:200")), as_of_day=40)
 
         assert said == [
-            "Neutrophils: no count since day 0.",
+            "Neutrophils, haemoglobin: no count since day 0.",
             "Platelets: no low count on 1 day counted, the latest 6 Mar 2024.",
-            "Haemoglobin: no count since day 0.",
         ]
 
 
@@ -165,7 +164,7 @@ class TestTheLandmark:
         ("counts", "words"),
         [
             ("3:2 9:2", "Neutrophils: no low count on 2 days counted up to day 28."),
-            ("40:0.4", "Neutrophils: no count on days 0–28."),
+            ("40:0.4", "Neutrophils, platelets, haemoglobin: no count on days 0–28."),
             (
                 "9:0.4 12:0.4 15:2 20:2 27:2",
                 "Neutrophils: last low on day 12 (13 Mar 2024), recovered on day 15 (16 Mar 2024).",
@@ -207,7 +206,7 @@ class TestTheLandmark:
     def test_a_lineage_that_was_found_is_left_to_its_alert(self):
         said = say(unresolved_at_day_28, history_of(series("ANC", "24:0.4 60:2")), as_of_day=120)
 
-        assert [sentence.partition(":")[0] for sentence in said] == ["Platelets", "Haemoglobin"]
+        assert said == ["Platelets, haemoglobin: no count on days 0–28."]
 
 
 class TestSecondaryMalignancy:
