@@ -34,7 +34,10 @@ def given(monkeypatch):
         ("https://registry.example.org/app", lambda name: env.web_address(name, "")),
         ("ftp://registry.example.org", lambda name: env.web_address(name, "")),
         ("http://outside.example/ping", lambda name: env.outside_address(name, may_be_plain=False)),
-        ("https://user:word@outside.example/ping", lambda name: env.outside_address(name, may_be_plain=False)),
+        (
+            "https://user:word@outside.example/ping",
+            lambda name: env.outside_address(name, may_be_plain=False),
+        ),
         ("outside.example/ping", lambda name: env.outside_address(name, may_be_plain=True)),
         ("ftp://outside.example/ping", lambda name: env.outside_address(name, may_be_plain=True)),
         ("short", env.secret_key),
