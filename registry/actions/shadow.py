@@ -15,7 +15,7 @@ from django.db import connection
 from registry.access.scope import EVERYTHING, acting
 from registry.actions.scan import SPAN, Failure, judge_unstored
 from registry.monitoring.catalogue import by_key
-from registry.monitoring.evidence import Finding
+from registry.monitoring.evidence import Certainty, Finding
 from registry.monitoring.rule import Rule
 from registry.monitoring.shadow import compare
 from registry.queries import evidence, patient_codes
@@ -66,6 +66,14 @@ class ShadowReport:
     unchanged: int = 0
     seconds: float = 0.0
 
+    @property
+    def gained_by_certainty(self) -> dict[Certainty, int]:
+        return _by_certainty(self.gained)
+
+    @property
+    def lost_by_certainty(self) -> dict[Certainty, int]:
+        return _by_certainty(self.lost)
+
     def as_json(self) -> dict[str, Any]:
         """The object that `scan --shadow --json` prints; patients by their own ids."""
         return {
@@ -78,6 +86,12 @@ class ShadowReport:
             "patients_in_scope": self.patients_in_scope,
             "patients_judged": self.patients_judged,
             "failures": [{"patient_id": code, "error": error} for code, error in self.failures],
+            "counts": {
+                "gained": self.gained_by_certainty,
+                "lost": self.lost_by_certainty,
+                "changed": len(self.changed),
+                "unchanged": self.unchanged,
+            },
             "gained": [line.as_json() for line in self.gained],
             "lost": [line.as_json() for line in self.lost],
             "changed": [line.as_json() for line in self.changed],
@@ -141,6 +155,13 @@ def _compare(report: ShadowReport, batch: Sequence[Candidate]) -> None:
         report.lost += [Line(code, finding) for finding in said.lost]
         report.changed += [ChangedLine(code, was, becomes) for was, becomes in said.changed]
         report.unchanged += said.unchanged
+
+
+def _by_certainty(lines: Sequence[Line]) -> dict[Certainty, int]:
+    counts: dict[Certainty, int] = {"certain": 0, "possible": 0}
+    for line in lines:
+        counts[line.finding.certainty] += 1
+    return counts
 
 
 def _forbid_writing() -> None:

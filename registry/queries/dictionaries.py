@@ -3,6 +3,7 @@
 from registry.models import DictionaryVersion
 from registry.monitoring.malignancy_codes import smq_list_version
 from registry.monitoring.rule import Rule
+from registry.queries.checks import Check
 
 
 def version_in_force(*, dictionary: str = "meddra") -> str:
@@ -17,6 +18,15 @@ def version_in_force(*, dictionary: str = "meddra") -> str:
         .first()
         or ""
     )
+
+
+def dictionary_check() -> Check:
+    """Say which MedDRA is loaded. None is no fault: it is licensed, and without it terms are read as text."""
+    limit = "the licensed MedDRA, where there is one"
+    version = DictionaryVersion.objects.filter(dictionary="meddra", is_in_force=True).first()
+    if version is None:
+        return Check("dictionary", True, "none loaded", limit, "codes in MedDRA say nothing, their terms do")
+    return Check("dictionary", True, version.name, limit, f"loaded {version.loaded_at:%Y-%m-%d}")
 
 
 def lists_of(*, rule: Rule) -> str:

@@ -16,6 +16,7 @@ from registry.models import DueRun, Heartbeat, ScanRun, User, WaitingEvaluation
 from registry.monitoring.catalogue import RULES
 from registry.monitoring.rule import Rule
 from registry.queries.checks import Check, age_in_words, is_recent
+from registry.queries.dictionaries import dictionary_check
 from registry.queries.notifications import mail_state
 from registry.queries.watchman_status import (
     canary_check,
@@ -65,6 +66,7 @@ def inner_checks(*, at: datetime) -> tuple[Check, ...]:
         _next_run(at),
         due_run_check(at=at),
         _notifications(),
+        dictionary_check(),
         _demo_accounts(),
     )
 

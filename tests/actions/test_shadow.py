@@ -187,6 +187,7 @@ KEYS = [
     "patients_in_scope",
     "patients_judged",
     "failures",
+    "counts",
     "gained",
     "lost",
     "changed",
@@ -210,6 +211,12 @@ def test_the_command_answers_with_one_object(site, capsys):
     )
     assert said["as_of"] == AS_OF.isoformat()
     assert [line["patient_id"] for line in said["gained"]] == ["VIE-0007", "VIE-0008"]
+    assert said["counts"] == {
+        "gained": {"certain": 2, "possible": 0},
+        "lost": {"certain": 0, "possible": 0},
+        "changed": 0,
+        "unchanged": 0,
+    }
 
 
 def test_the_command_for_one_patient_and_in_words(site, capsys):
@@ -222,7 +229,7 @@ def test_the_command_for_one_patient_and_in_words(site, capsys):
 
     said = capsys.readouterr().out
     assert "prolonged_over_days: 21 instead of 28" in said
-    assert "1 of 1 patients judged, 0 failures; 1 gained, 0 lost, 0 changed, 0 unchanged" in said
+    assert "1 of 1 patients judged, 0 failures; 1 gained (1 certain), 0 lost (0 certain), 0 changed" in said
     assert "gained patient VIE-0008: ANC certain medium 2024-03-06 to 2024-03-31" in said
     assert "VIE-0007" not in said
 

@@ -10,6 +10,8 @@ from registry.actions import scan
 from registry.models import AdverseEventFollowUp, Alert, ScanRun
 from registry.monitoring.catalogue import by_key
 from registry.queries import evidence, wake_ups
+from registry.queries.dictionaries import dictionary_check
+from registry.queries.monitoring_status import inner_checks
 from tests.exchange.invented_meddra import TERMS, write_dictionary
 from tests.factories import DAY_0, NIGHT, make_event
 
@@ -110,6 +112,16 @@ def test_an_older_version_stays_and_is_not_asked(loaded, patient, tmp_path):
         ((_, packed),) = evidence.packed_histories(patient_ids=[patient.pk], analytes=())
     (report,) = packed.unpack().events[0].reports
     assert (report.entry.dictionary, report.entry.term) == ("MedDRA 27.0", "Lumps of the left ear")
+
+
+def test_the_status_says_which_dictionary_is_loaded_and_that_none_is_no_fault(db, tmp_path):
+    before = dictionary_check()
+    call_command("load_dictionary", "meddra", str(write_dictionary(tmp_path)))
+    after = dictionary_check()
+
+    assert (before.ok, before.value) == (True, "none loaded")
+    assert (after.ok, after.value) == (True, "MedDRA 27.0")
+    assert after in inner_checks(at=NIGHT)
 
 
 def test_a_run_names_the_dictionary_it_went_by(loaded, patient):

@@ -99,7 +99,9 @@ class Command(RefusingCommand):
             self.stdout.write(f"  {name}: {values['shadow']} instead of {values['in_force']}")
         self.stdout.write(
             f"{report.patients_judged} of {report.patients_in_scope} patients judged,"
-            f" {len(report.failures)} failures; {len(report.gained)} gained, {len(report.lost)} lost,"
+            f" {len(report.failures)} failures;"
+            f" {len(report.gained)} gained ({report.gained_by_certainty['certain']} certain),"
+            f" {len(report.lost)} lost ({report.lost_by_certainty['certain']} certain),"
             f" {len(report.changed)} changed, {report.unchanged} unchanged; {report.seconds:.3f} s"
         )
         for code, error in report.failures:
