@@ -29,6 +29,7 @@ _WORDS = (
     "ties",
     "spread",
     "passive",
+    "of_whom",
     "plain_negations",
 )
 _WORDS_OF_THE_PAST = ("date_ties", "date_verbs", "units")

@@ -232,16 +232,22 @@ class _Sentences:
         )
 
     def _someone_else(self, hit: TermHit) -> str | None:
-        persons = self.list.words["persons"]
         for cue in self._cues("someone_else"):
-            # "mother well, patient has lymphoma", but not "mother of the patient" nor "the patient's mother".
-            person_between = cue.last < hit.first and any(
-                self.tokens[at].folded in persons and self.tokens[at - 1].folded not in ("of", "the")
-                for at in range(cue.last + 1, hit.first)
-            )
-            if self._governs(cue, hit.first, hit.last) and not person_between:
+            if self._governs(cue, hit.first, hit.last) and not self._patient_between(cue, hit):
                 return self._written(cue)
         return None
+
+    def _patient_between(self, cue: _Cue, hit: TermHit) -> bool:
+        """*Mother well, the patient has lymphoma*, but not *the mother of the patient has lymphoma*."""
+        tokens, words = self.tokens, self.list.words
+        return any(
+            tokens[at].folded in words["persons"]
+            and (
+                tokens[at - 1].folded not in words["of_whom"]
+                or any(tokens[mark].opens_clause for mark in range(cue.last + 1, at + 1))
+            )
+            for at in range(cue.last + 1, hit.first)
+        )
 
     def _screening(self, hit: TermHit) -> str | None:
         for cue in self._cues("screening"):
@@ -379,7 +385,16 @@ class _Sentences:
             or beside
             or tokens[cue.first - 1].folded in words["date_ties"]
             or self._is_tied_by_a_verb(cue, hit)
+            or self._stands_alone(cue)
         )
+
+    def _stands_alone(self, cue: _Cue) -> bool:
+        """*Carcinoma of the prostate (2011, cured)*: a year between a bracket or comma and the next."""
+        tokens = self.tokens
+        ends = cue.last + 1 == len(tokens) or (
+            tokens[cue.last + 1].sentence != tokens[cue.last].sentence or tokens[cue.last + 1].opens_clause
+        )
+        return ends and tokens[cue.first].opens_clause
 
     def _is_tied_by_a_verb(self, cue: _Cue, hit: TermHit) -> bool:
         """*BCC removed from the nose 2019*: what was done stands between term and year, no comma after it."""

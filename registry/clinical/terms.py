@@ -93,9 +93,10 @@ def find_terms(*, text: str) -> Reading:
         else replace(token, folded=meant)
         for token in tokenise(text=text)
     )
-    found = terms.terms.find(tokens=tokens) + [
+    found = [
         match
-        for match in terms.abbreviations.find(tokens=tokens)
+        for book in (terms.terms, terms.abbreviations)
+        for match in book.find(tokens=tokens)
         if match.phrase not in terms.near or _beside(terms.near[match.phrase], match, tokens)
     ]
     kept = longest(matches=found, preferred=_LOOK_ALIKE)
@@ -179,6 +180,7 @@ def _term_list() -> _TermList:
     phrases += [(phrase, _LOOK_ALIKE) for language in languages for phrase in language["look_alikes"]]
     refinements = [entry for language in languages for entry in language["refinements"]]
     abbreviations = [entry for language in languages for entry in language["abbreviations"]]
+    phrases += [(entry["text"].lower(), entry["class"]) for entry in abbreviations if "any_case" in entry]
     return _TermList(
         version=f"{content['name']} {content['version']}",
         terms=PhraseBook(phrases=phrases, sets=sets),
@@ -186,9 +188,11 @@ def _term_list() -> _TermList:
             phrases=[(entry["text"], entry["class"]) for entry in abbreviations], upper_case=True
         ),
         near={
-            entry["text"]: PhraseBook(phrases=[(phrase, "") for phrase in entry["near"]], sets=sets)
+            text: near
             for entry in abbreviations
             if "near" in entry
+            for near in (PhraseBook(phrases=[(phrase, "") for phrase in entry["near"]], sets=sets),)
+            for text in (entry["text"], *([entry["text"].lower()] if "any_case" in entry else ()))
         },
         classes={kind: kind for kind in CLASSES},
         generic=frozenset(phrase for language in languages for phrase in language["generic"]),
