@@ -9,8 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from registry.actions import scan
-from registry.models import Heartbeat, ScanFailure, ScanRun, WaitingEvaluation
+from registry.actions import recount, scan
+from registry.models import Alert, Heartbeat, ScanFailure, ScanRun, WaitingEvaluation
 from registry.monitoring.catalogue import RULES
 from tests.factories import make_patient, make_result
 
@@ -167,3 +167,78 @@ def test_readyz_names_no_patient(client, just_judged, failed):
     assert answer.status_code == 503
     assert "VIE-0001" not in json.dumps(answer.json())
     assert "no such visit" not in json.dumps(answer.json())
+
+
+# --- the ledgers ------------------------------------------------------------------------------
+
+
+def test_every_run_stands_in_the_ledger_with_its_limits_and_canaries(as_user, officer, just_judged):
+    page = words_of(as_user(officer).get("/status/"))
+
+    assert "Cytopenia lasting more than 28 days: 1 latest run and the limits" in page
+    assert "prolonged over days 28" in page
+    assert row_of(as_user(officer).get("/status/"), "Follow-up visit overdue").count("1 of 1") == 1
+
+
+def test_a_run_that_was_not_finished_stands_in_the_ledger(as_user, officer, just_judged):
+    ScanRun.objects.filter(rule="overdue_visit").update(finished_at=None)
+
+    assert words_of(as_user(officer).get("/status/")).count("not finished") == 1
+
+
+def test_a_canary_that_was_not_found_is_named(as_user, officer, just_judged):
+    ScanRun.objects.filter(rule="overdue_visit").update(
+        canaries_found=0, canary_problems=["overdue-visit was not found"]
+    )
+
+    answer = as_user(officer).get("/status/")
+
+    assert "stale" in row_of(answer, "canaries:overdue_visit")
+    assert "overdue-visit was not found" in row_of(answer, "canaries:overdue_visit")
+    assert "0 of 1" in row_of(answer, "Follow-up visit overdue")
+
+
+@pytest.fixture
+def differing(just_judged, patient):
+    Alert.objects.filter(rule="overdue_visit").update(state="withdrawn")
+    return recount.recount_a_share(at=timezone.now(), share=patient.pk % 30)
+
+
+def test_a_difference_names_the_patient_by_an_opaque_id(as_user, officer, patient, differing):
+    page = as_user(officer).get("/status/").content.decode()
+
+    assert f'<a href="/patients/{patient.public_id}/">{str(patient.public_id)[:8]}</a>' in page
+    assert "overdue_visit: D28 is overdue without an alert" in page
+    assert patient.code not in page
+
+
+def test_who_sees_no_patients_gets_no_link_to_one(as_user, administrator, patient, differing):
+    page = as_user(administrator).get("/status/").content.decode()
+
+    assert str(patient.public_id)[:8] in page
+    assert f"/patients/{patient.public_id}/" not in page
+
+
+def test_an_explained_difference_says_by_whom_and_why(as_user, officer, administrator, differing):
+    recount.explain(recount_id=differing.pk, reason="Seen by hand.", by=administrator, at=timezone.now())
+
+    page = words_of(as_user(officer).get("/status/"))
+
+    assert "Explained by administrator" in page
+    assert "Seen by hand." in page
+
+
+def test_the_page_asks_the_same_number_of_questions_however_many_runs(as_user, officer, differing, patient):
+    person = as_user(officer)
+
+    def questions():
+        with CaptureQueriesContext(connection) as asked:
+            person.get("/status/")
+        return len(asked)
+
+    few = questions()
+    for _ in range(3):
+        scan.run_rules(as_of=None, at=timezone.now(), trigger="command")
+        recount.recount_a_share(at=timezone.now(), share=patient.pk % 30)
+
+    assert questions() == few
