@@ -235,7 +235,8 @@ def rows() -> Iterator[list[Model]]:
     planned = ScheduledVisit(
         pk=-SET, schedule=schedule, code="D28", offset=28, offset_unit="day", days_before=3, days_after=3
     )
-    yield from ([sponsor], [study], [site], [product], [schedule], [planned])
+    frame: tuple[Model, ...] = (sponsor, study, site, product, schedule, planned)
+    yield from ([row] for row in frame)
     patients = {canary.code: _patient(canary, study, site) for canary in CANARIES}
     courses = {code: Course(pk=p.pk, patient=p, day_zero=DAY_0) for code, p in patients.items()}
     yield list(patients.values())
