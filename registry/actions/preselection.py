@@ -32,9 +32,10 @@ _TO_PACK = """
     ORDER BY p.id
 """
 _PACK = f"""
-    INSERT INTO registry_packedlabs (patient_id, packed_as, readings)
-    SELECT packed.patient_id, %(packed_as)s, packed.readings FROM ({PACKED}) AS packed
-    ON CONFLICT (patient_id) DO UPDATE SET packed_as = excluded.packed_as, readings = excluded.readings
+    INSERT INTO registry_packedlabs (patient_id, packed_as, counts, others)
+    SELECT packed.patient_id, %(packed_as)s, packed.counts, packed.others FROM ({PACKED}) AS packed
+    ON CONFLICT (patient_id) DO UPDATE
+        SET packed_as = excluded.packed_as, counts = excluded.counts, others = excluded.others
 """  # noqa: S608 - text of queries/packed_labs.py
 
 

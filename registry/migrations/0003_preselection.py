@@ -26,7 +26,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("packed_as", models.CharField(max_length=16)),
-                ("readings", models.BinaryField(null=True)),
+                ("counts", models.BinaryField(null=True)),
+                ("others", models.BinaryField(null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -82,11 +83,12 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
+                    models.Index(fields=["patient", "lists"], name="screening_of_patient"),
                     models.Index(
                         condition=models.Q(("names_malignancy", True)),
                         fields=["patient"],
                         name="screening_names_malignancy",
-                    )
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(
@@ -95,15 +97,23 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        # The same rule as before, with the visit's date beside it in the index.
-        migrations.RemoveConstraint(model_name="visit", name="visit_is_recorded_once"),
-        migrations.AddConstraint(
+        # The index of a patient's visits, now with what tells which were recorded; it also serves the
+        # foreign key, whose own index goes.
+        migrations.RemoveIndex(model_name="visit", name="visit_of_patient"),
+        migrations.AddIndex(
             model_name="visit",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("code", "UNS"), _negated=True),
-                fields=("course", "code"),
-                include=("visited_on",),
-                name="visit_is_recorded_once",
+            index=models.Index(
+                fields=["patient", "visited_on"], include=("course", "code"), name="visit_of_patient"
+            ),
+        ),
+        migrations.AlterField(
+            model_name="visit",
+            name="patient",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="visits",
+                to="registry.patient",
             ),
         ),
         migrations.RunSQL((SQL / "preselection.sql").read_text()),

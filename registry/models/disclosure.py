@@ -155,7 +155,7 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     OutsidePing: _nothing(MACHINERY, "name at is_heard answer answered_at"),
     ScanPart: _nothing(MACHINERY, "id run first_patient_id last_patient_id finished_at counts"),
     ScanFailure: _nothing(MACHINERY, "id run patient rule at error settled_at"),
-    PackedLabs: _nothing(MACHINERY, "patient packed_as readings"),
+    PackedLabs: _nothing(MACHINERY, "patient packed_as counts others"),
     LabsToRepack: _nothing(MACHINERY, "id patient"),
     ReportScreening: _nothing(MACHINERY, "id event number patient lists names_malignancy"),
     WaitingEvaluation: _nothing(MACHINERY, "id patient since attempts not_before"),

@@ -10,13 +10,14 @@ from registry.models.patient import Patient
 class PackedLabs(models.Model):
     """The current results of one patient that rules look at first, one word of 32 bits each.
 
-    Empty `readings`: they could not be packed. `packed_as` names the limits they were read with. Valid
-    only while no LabsToRepack names the patient; written by actions/preselection.py.
+    Empty `counts` or `others`: they could not be packed. `packed_as` names the limits they were read with.
+    Valid only while no LabsToRepack names the patient; written by actions/preselection.py.
     """
 
     patient = models.OneToOneField(Patient, on_delete=models.PROTECT, primary_key=True, related_name="+")
     packed_as = models.CharField(max_length=16)
-    readings = models.BinaryField(null=True)
+    counts = models.BinaryField(null=True)
+    others = models.BinaryField(null=True)
 
     def __str__(self) -> str:
         return str(self.patient_id)
@@ -57,6 +58,8 @@ class ReportScreening(models.Model):
             ),
         ]
         indexes = [
+            # Index-only: how many reports of the patients in a range were read with which lists.
+            models.Index(fields=["patient", "lists"], name="screening_of_patient"),
             models.Index(
                 # rule secondary_malignancy: whose reports name one
                 fields=["patient"],

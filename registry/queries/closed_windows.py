@@ -5,6 +5,7 @@ a window counts when any day's versions in force could have kept it; a visit cou
 on every day that is asked for.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -13,48 +14,53 @@ import numpy as np
 from django.db import connection
 from numpy.typing import NDArray
 
-from registry.clinical.visit_windows import UNSCHEDULED, ScheduledVisit, ScheduleVersion, later_code
+from registry.clinical.visit_windows import ScheduledVisit, ScheduleVersion, later_code
 from registry.queries.evidence import schedules_of_studies
+from registry.queries.packed_columns import Ints, packed_columns, unpacked
 
 # The dates of two sites differ by no more at one instant, and a change made meanwhile counts as made (G-2).
 SITES_DIFFER_BY = timedelta(days=2)
 
 _EPOCH = date(1970, 1, 1)  # that of numpy's days
-_COMMA = "\x1f"  # in no code of a visit
 
 Dates = NDArray[np.datetime64]
 Flags = NDArray[np.bool_]
 
 _COURSES = """
-    SELECT p.study_id, c.id, c.patient_id, c.day_zero - %(epoch)s::date, p.enrolled_on - %(epoch)s::date,
+    SELECT p.study_id, c.id, c.patient_id, c.day_zero - %(epoch)s::date AS day_zero,
+           p.enrolled_on - %(epoch)s::date AS owed_from,
            least(lead(c.day_zero) OVER (PARTITION BY c.patient_id ORDER BY c.day_zero) - 1,
-                 p.follow_up_ended_on, %(closed_by)s::date) - %(epoch)s::date
+                 p.follow_up_ended_on, %(closed_by)s::date) - %(epoch)s::date AS owed_to
     FROM registry_course c JOIN registry_patient p ON p.id = c.patient_id
     WHERE c.patient_id BETWEEN %(first)s AND %(last)s AND p.enrolled_on IS NOT NULL
-    ORDER BY c.patient_id, c.day_zero
+    ORDER BY c.id
 """
-# A visit without a date was declared missed; it counts from the day 0 of its course on.
+# A visit without a date was declared missed; it counts from the day 0 of its course on. One number for each:
+# the course, then its code by its place in `codes`.
 _RECORDED = """
-    SELECT v.course_id, string_agg(v.code, %(comma)s)
-    FROM registry_course c JOIN registry_visit v ON v.course_id = c.id
-    WHERE c.patient_id BETWEEN %(first)s AND %(last)s AND v.code <> %(unscheduled)s
+    SELECT string_agg(int8send(v.course_id << 16 | k.number), ''::bytea)
+    FROM registry_visit v
+    JOIN unnest(%(codes)s::text[]) WITH ORDINALITY AS k (code, number) ON k.code = v.code
+    WHERE v.patient_id BETWEEN %(first)s AND %(last)s
       AND (v.visited_on <= %(recorded_by)s OR v.visited_on IS NULL)
-    GROUP BY v.course_id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class _Courses:
-    """The courses of one study. A window is owed when it closes from `owed_from` to `owed_to`.
+    """Courses by id. A window is owed when it closes from `owed_from` to `owed_to`."""
 
-    `recorded`: the codes of the recorded visits, as one text.
-    """
-
-    patient: NDArray[np.int64]
+    course: Ints
+    study: Ints
+    patient: Ints
     day_zero: Dates
     owed_from: Dates
     owed_to: Dates
-    recorded: tuple[str, ...]
+
+    def of_study(self, study_id: int) -> "_Courses":
+        its = self.study == study_id
+        columns = (self.course, self.study, self.patient, self.day_zero, self.owed_from, self.owed_to)
+        return _Courses(*(column[its] for column in columns))
 
 
 def patients_with_closed_windows(*, latest_day: date, first_id: int, last_id: int) -> set[int]:
@@ -66,43 +72,71 @@ def patients_with_closed_windows(*, latest_day: date, first_id: int, last_id: in
         # Overdue from the day after closing on (OVD-4).
         "closed_by": latest_day - timedelta(days=1),
         "recorded_by": latest_day - SITES_DIFFER_BY,
-        "unscheduled": UNSCHEDULED,
-        "comma": _COMMA,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_COURSES, asked)
-        rows = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 6)
-        cursor.execute(_RECORDED, asked)
-        recorded = dict(cursor.fetchall())
-    studies = np.unique(rows[:, 0]).tolist()
+    courses = _courses(asked)
+    studies = np.unique(courses.study).tolist()
     schedules = schedules_of_studies(study_ids=studies)
+    codes = _codes_of(schedules, years=_years(courses))
+    recorded = _recorded(courses, {**asked, "codes": codes})
+    number_of = {code: number for number, code in enumerate(codes, start=1)}
     found: set[int] = set()
     for study_id in studies:
-        of_study = rows[rows[:, 0] == study_id]
-        day_zero, owed_from, owed_to = of_study[:, 3:].T.astype("datetime64[D]")
-        courses = _Courses(
-            patient=of_study[:, 2],
-            day_zero=day_zero,
-            owed_from=owed_from,
-            owed_to=owed_to,
-            recorded=tuple(recorded.get(course_id, "") for course_id in of_study[:, 1].tolist()),
+        its = courses.study == study_id
+        found |= _with_closed_windows(
+            schedules[study_id], courses.of_study(study_id), recorded[its], number_of, years=_years(courses)
         )
-        found |= _with_closed_windows(schedules[study_id], courses)
     return found
 
 
-def _with_closed_windows(versions: tuple[ScheduleVersion, ...], courses: _Courses) -> set[int]:
-    # Most courses have the same visits behind them.
-    number_of = {text: number for number, text in enumerate(dict.fromkeys(courses.recorded))}
-    number = np.array([number_of[text] for text in courses.recorded])
-    codes_of = [frozenset(text.split(_COMMA)) for text in number_of]
-    could = np.zeros(len(number), dtype=bool)
+def _courses(asked: dict[str, Any]) -> _Courses:
+    study, course, patient, *days = packed_columns(
+        sql=_COURSES,
+        names=("study_id", "id", "patient_id", "day_zero", "owed_from", "owed_to"),
+        parameters=asked,
+    )
+    return _Courses(course, study, patient, *(column.astype("datetime64[D]") for column in days))
+
+
+def _codes_of(schedules: Mapping[int, tuple[ScheduleVersion, ...]], *, years: int) -> list[str]:
+    """Return the codes of all visits that could be planned, repetitions of so many years among them."""
+    visits = [visit for versions in schedules.values() for version in versions for visit in version.visits]
+    codes = {visit.code for visit in visits}
+    repeated = {visit.code for visit in visits if visit.repeats_yearly}
+    codes |= {later_code(code, years=year) for code in repeated for year in range(1, years + 1)}
+    return sorted(codes)
+
+
+def _recorded(courses: _Courses, asked: dict[str, Any]) -> Flags:
+    """Return by course and number of the code whether that visit is recorded."""
+    found = np.zeros((len(courses.course), len(asked["codes"]) + 1), dtype=bool)
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORDED, asked)
+        [(words,)] = cursor.fetchall()
+    visits = unpacked(words, kind=">i8")
+    if len(visits) and len(courses.course):
+        course, number = visits >> 16, visits & 0xFFFF
+        position = np.searchsorted(courses.course, course)
+        position[position == len(courses.course)] = 0
+        known = courses.course[position] == course
+        found[position[known], number[known]] = True
+    return found
+
+
+def _with_closed_windows(
+    versions: tuple[ScheduleVersion, ...],
+    courses: _Courses,
+    recorded: Flags,
+    number_of: Mapping[str, int],
+    *,
+    years: int,
+) -> set[int]:
+    could = np.zeros(len(courses.course), dtype=bool)
     known: set[str] = set()
     for position, version in enumerate(versions):
         held = _could_hold(versions, position, courses.day_zero)
         codes = set()
         for visit in version.visits:
-            for year in range(_years(courses) + 1 if visit.repeats_yearly else 1):
+            for year in range(years + 1 if visit.repeats_yearly else 1):
                 code = later_code(visit.code, years=year) if year else visit.code
                 codes.add(code)
                 opens, closes = _window(visit, courses.day_zero, years=year)
@@ -112,8 +146,7 @@ def _with_closed_windows(versions: tuple[ScheduleVersion, ...], courses: _Course
                 for later in versions[position + 1 :]:
                     # A later version moves or drops what had not opened when it took effect.
                     is_owed &= opens <= np.datetime64(later.effective_from)
-                if is_owed.any():
-                    could |= is_owed & np.array([code not in recorded for recorded in codes_of])[number]
+                could |= is_owed & ~recorded[:, number_of[code]]
         known |= codes
     return set(courses.patient[could].tolist())
 
@@ -144,7 +177,9 @@ def _are_in_order(versions: tuple[ScheduleVersion, ...]) -> bool:
 
 def _years(courses: _Courses) -> int:
     """Return how many years of repetitions can have closed in any course."""
-    return int((courses.owed_to - courses.day_zero).max() / np.timedelta64(365, "D")) + 1
+    if not len(courses.course):
+        return 0
+    return max(0, int((courses.owed_to - courses.day_zero).max() / np.timedelta64(365, "D"))) + 1
 
 
 def _window(visit: ScheduledVisit, day_zero: Dates, *, years: int) -> tuple[Dates, Dates]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from registry.monitoring import prolonged_cytopenia, unresolved_at_day_28
 from registry.monitoring.blood_counts import LINEAGES, CountLimits
 from registry.monitoring.malignancy_triggers import TriggerLimits
+from registry.queries.packed_columns import Ints, packed_columns
 from registry.queries.packed_labs import (
     ABOVE,
     ALC,
@@ -30,28 +31,35 @@ from registry.queries.packed_labs import (
     MANY_BLASTS,
     SIZE_BITS,
     STEPS_PER_DECADE,
-    Ints,
+    Kind,
+    Packing,
     Readings,
+    readings_of,
 )
 
 Flags = NDArray[np.bool_]
+
+SUPPORT_KINDS = tuple(kind for lineage in LINEAGES for kind in CountLimits().hidden_days_by_support(lineage))
+_NOTHING = np.array([], dtype=np.int64)
 
 # Later than any day in the record.
 _NO_END = 2**40
 _LAST_DAY = 2**DAY_BITS - 1
 
 _COURSES = """
-    SELECT c.patient_id, c.day_zero - %(epoch)s::date,
+    SELECT c.patient_id, c.day_zero - %(epoch)s::date AS day_zero,
            coalesce(lead(c.day_zero) OVER (PARTITION BY c.patient_id ORDER BY c.day_zero) - %(epoch)s::date,
-                    %(no_end)s),
-           coalesce(p.follow_up_ended_on - %(epoch)s::date, %(no_end)s)
+                    %(no_end)s) AS next_infusion,
+           coalesce(p.follow_up_ended_on - %(epoch)s::date, %(no_end)s) AS ended
     FROM registry_course c JOIN registry_patient p ON p.id = c.patient_id
     WHERE c.patient_id BETWEEN %(first)s AND %(last)s
     ORDER BY c.patient_id, c.day_zero
 """
 _SUPPORTS = """
-    SELECT s.patient_id, s.given_on - %(epoch)s::date, s.kind
-    FROM registry_supportivetreatment s WHERE s.patient_id BETWEEN %(first)s AND %(last)s
+    SELECT s.patient_id, s.given_on - %(epoch)s::date AS given_on, k.number
+    FROM registry_supportivetreatment s
+    JOIN unnest(%(kinds)s::text[]) WITH ORDINALITY AS k (kind, number) ON k.kind = s.kind
+    WHERE s.patient_id BETWEEN %(first)s AND %(last)s
 """
 _LARGE_CELLS = """
     SELECT patient_id FROM registry_labresult
@@ -102,32 +110,42 @@ class Days:
 class LabConditions:
     """The results, courses and supports of some patients, read once for all conditions of a rule.
 
-    `unknown`: patients with a day outside the range of the readings; no condition may clear them.
+    `supports`: patient id, day, number of the kind. `unknown`: patients with a day outside the range of the
+    readings; no condition may clear them.
     """
 
     readings: Readings
     courses: Courses
-    supports: tuple[tuple[int, int, str], ...]
+    supports: tuple[Ints, ...]
     course_of: Ints
     unknown: frozenset[int]
 
     @classmethod
-    def read(cls, *, readings: Readings, first_id: int, last_id: int) -> "LabConditions":
+    def read(cls, *, packing: Packing, kind: Kind, first_id: int, last_id: int) -> "LabConditions":
+        readings = readings_of(packing=packing, kind=kind, first_id=first_id, last_id=last_id)
         asked: dict[str, Any] = {"epoch": EPOCH, "no_end": _NO_END, "first": first_id, "last": last_id}
-        with connection.cursor() as cursor:
-            cursor.execute(_COURSES, asked)
-            rows = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 4)
-            cursor.execute(_SUPPORTS, asked)
-            supports = tuple(cursor.fetchall())
-        rows = rows[np.isin(rows[:, 0], readings.ids)]
-        courses = Courses(np.searchsorted(readings.ids, rows[:, 0]), rows[:, 1], rows[:, 2], rows[:, 3])
+        ids, *days = packed_columns(
+            sql=_COURSES, names=("patient_id", "day_zero", "next_infusion", "ended"), parameters=asked
+        )
+        # A patient who came after the readings were read waits to be judged.
+        known = np.isin(ids, readings.ids)
+        courses = Courses(np.searchsorted(readings.ids, ids[known]), *(column[known] for column in days))
+        supports: tuple[Ints, ...] = (_NOTHING, _NOTHING, _NOTHING)
+        if kind == "counts":
+            supports = tuple(
+                packed_columns(
+                    sql=_SUPPORTS,
+                    names=("patient_id", "given_on", "number"),
+                    parameters={**asked, "kinds": list(SUPPORT_KINDS)},
+                )
+            )
         is_odd = (courses.day_zero < 0) | (courses.day_zero > _LAST_DAY)
         return cls(
             readings=readings,
             courses=courses,
             supports=supports,
             course_of=_course_of(readings, courses),
-            unknown=readings.unpacked | set(rows[is_odd, 0].tolist()),
+            unknown=readings.unknown | set(readings.ids[courses.patient[is_odd]].tolist()),
         )
 
     def prolonged_counts(self, limits: prolonged_cytopenia.Limits) -> set[int]:
@@ -222,46 +240,44 @@ class LabConditions:
         return self._patients(self.readings.patient[position[found]])
 
     def _days(self, counts: CountLimits) -> Days:
-        readings, courses = self.readings, self.courses
-        seen = (readings.code < len(LINEAGES)) & (self.course_of >= 0)
-        seen[seen] = readings.day[seen] <= courses.last_day[self.course_of[seen]]
-        position = np.flatnonzero(seen)
-        course = self.course_of[position]
-        series = course * len(LINEAGES) + readings.code[position]
-        day, is_low = readings.day[position], readings.says[position] == LOW
-        # CYT-1: the lowest result stands for the day; it comes first.
-        stands = np.append(True, (series[1:] != series[:-1]) | (day[1:] != day[:-1]))[: len(position)]
-        stands &= is_low | ~self._supported(counts)[position]
+        readings, courses, course = self.readings, self.courses, self.course_of
+        if not len(courses.patient):
+            return Days(courses, _NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING == LOW)
+        # CYT-1; the lowest result stands for the day: it comes first.
+        stands = (course >= 0) & (readings.day <= courses.last_day[course])
+        series, day = course * len(LINEAGES) + readings.code, readings.day
+        stands[1:] &= (series[1:] != series[:-1]) | (day[1:] != day[:-1])
+        is_low = readings.says == LOW
+        if len(self.supports[0]):
+            stands &= is_low | ~self._supported(counts)
+        position = np.flatnonzero(stands)
         return Days(
             courses=courses,
-            course=course[stands],
-            series=series[stands],
-            code=readings.code[position][stands],
-            day=day[stands],
-            is_low=is_low[stands],
+            course=course[position],
+            series=series[position],
+            code=readings.code[position],
+            day=day[position],
+            is_low=is_low[position],
         )
 
     def _supported(self, counts: CountLimits) -> Flags:
         """CYT-3: whether a support of its lineage hides a reading, wherever the support was given."""
         readings = self.readings
-        changes = np.zeros(len(readings.day) + 1, dtype=np.int64)
-        if self.supports:
-            key = _key(readings.patient, readings.code, readings.day)
-            for code, lineage in enumerate(LINEAGES):
-                for kind, hidden_days in counts.hidden_days_by_support(lineage).items():
-                    given = np.array(
-                        [(patient_id, day) for patient_id, day, given in self.supports if given == kind],
-                        dtype=np.int64,
-                    ).reshape(-1, 2)
-                    given = given[np.isin(given[:, 0], readings.ids)]
-                    patient = np.searchsorted(readings.ids, given[:, 0])
-                    first = np.clip(given[:, 1], 0, _LAST_DAY + 1)
-                    last = np.clip(given[:, 1] + hidden_days, -1, _LAST_DAY)
-                    begins = np.searchsorted(key, _key(patient, code, first), side="left")
-                    ends = np.searchsorted(key, _key(patient, code, last), side="right")
-                    some = begins < ends
-                    np.add.at(changes, begins[some], 1)
-                    np.add.at(changes, ends[some], -1)
+        key = _key(readings.patient, readings.code, readings.day)
+        changes = np.zeros(len(key) + 1, dtype=np.int64)
+        patient_id, given_on, kind = self.supports
+        patient = np.searchsorted(readings.ids, patient_id)
+        patient[patient == len(readings.ids)] = 0
+        is_known = readings.ids[patient] == patient_id
+        for code, lineage in enumerate(LINEAGES):
+            for name, hidden_days in counts.hidden_days_by_support(lineage).items():
+                its = is_known & (kind == SUPPORT_KINDS.index(name) + 1)
+                first = np.clip(given_on[its], 0, _LAST_DAY + 1)
+                last = np.clip(given_on[its] + hidden_days, -1, _LAST_DAY)
+                begins = np.searchsorted(key, _key(patient[its], code, first), side="left")
+                ends = np.searchsorted(key, _key(patient[its], code, last), side="right")
+                np.add.at(changes, begins[begins < ends], 1)
+                np.add.at(changes, ends[begins < ends], -1)
         return np.cumsum(changes)[:-1] > 0
 
 
@@ -286,9 +302,10 @@ def _course_of(readings: Readings, courses: Courses) -> Ints:
         found[several] = np.maximum(
             np.searchsorted(begins, asked, side="right") - 1, first[readings.patient[several]]
         )
-    inside = found >= 0
-    inside[inside] = courses.day_zero[found[inside]] <= readings.day[inside]
-    return np.where(inside, found, -1)
+    if not len(courses.patient):
+        return found
+    found[courses.day_zero[found] > readings.day] = -1
+    return found
 
 
 def _episodes(days: Days, limits: prolonged_cytopenia.Limits) -> tuple[Ints, Ints]:

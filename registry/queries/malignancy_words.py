@@ -80,6 +80,14 @@ _UNREAD_LATER = """
     WHERE f.patient_id BETWEEN %(first)s AND %(last)s AND s.event_id IS NULL
     ORDER BY f.id
 """
+# A screening is of one report that exists (foreign key, triggers): as many of both, and none is missing.
+_ARE_ALL_READ = """
+    SELECT (SELECT count(*) FROM registry_adverseevent WHERE patient_id BETWEEN %(first)s AND %(last)s)
+         + (SELECT count(*) FROM registry_adverseeventfollowup
+            WHERE patient_id BETWEEN %(first)s AND %(last)s)
+         = (SELECT count(*) FROM registry_reportscreening
+            WHERE patient_id BETWEEN %(first)s AND %(last)s AND lists = %(lists)s)
+"""
 _NAMED = """
     SELECT patient_id FROM registry_reportscreening
     WHERE names_malignancy AND lists = %(lists)s AND patient_id BETWEEN %(first)s AND %(last)s
@@ -116,7 +124,8 @@ def _reading() -> str:
 def unread_reports(*, first_id: int, last_id: int) -> tuple[list[int], list[int]]:
     """Return ids of events and of follow-ups whose report was not screened with the lists in force."""
     asked = {"lists": lists_in_force(), "first": first_id, "last": last_id}
-    return _ids(_UNREAD_FIRST, asked), _ids(_UNREAD_LATER, asked)
+    [(are_all_read,)] = _rows(_ARE_ALL_READ, asked)
+    return ([], []) if are_all_read else (_ids(_UNREAD_FIRST, asked), _ids(_UNREAD_LATER, asked))
 
 
 def reports(

@@ -19,7 +19,7 @@ from registry.monitoring.rule import Condition, Rule
 from registry.queries import malignancy_words
 from registry.queries.closed_windows import patients_with_closed_windows
 from registry.queries.lab_conditions import LabConditions
-from registry.queries.packed_labs import Packing, readings_of
+from registry.queries.packed_labs import Kind, Packing
 
 # Patients looked at at once: what is held in memory.
 _AT_ONCE = 5_000
@@ -101,23 +101,33 @@ class _Asked:
     last_id: int
 
     @cached_property
-    def labs(self) -> LabConditions:
-        readings = readings_of(
-            packing=packing_for(limits=self.limits), first_id=self.first_id, last_id=self.last_id
+    def counts(self) -> LabConditions:
+        return self._labs("counts")
+
+    @cached_property
+    def others(self) -> LabConditions:
+        return self._labs("others")
+
+    def _labs(self, kind: Kind) -> LabConditions:
+        return LabConditions.read(
+            packing=packing_for(limits=self.limits), kind=kind, first_id=self.first_id, last_id=self.last_id
         )
-        return LabConditions.read(readings=readings, first_id=self.first_id, last_id=self.last_id)
 
 
-# Conditions that lie in results; no patient whose results cannot be read is cleared by them.
-_OF_LABS: Mapping[Condition, Callable[[LabConditions, _Asked], set[int]]] = {
-    "prolonged_counts": lambda labs, asked: labs.prolonged_counts(asked.limits),
-    "landmark_counts": lambda labs, asked: labs.landmark_counts(
-        asked.limits, earliest_day=asked.earliest_day
+# Conditions that lie in results: in which of them, and which patients meet it.
+_OF_LABS: Mapping[Condition, tuple[Kind, Callable[[LabConditions, _Asked], set[int]]]] = {
+    "prolonged_counts": ("counts", lambda labs, asked: labs.prolonged_counts(asked.limits)),
+    "landmark_counts": (
+        "counts",
+        lambda labs, asked: labs.landmark_counts(asked.limits, earliest_day=asked.earliest_day),
     ),
-    "late_prolonged_counts": lambda labs, asked: labs.late_prolonged_counts(asked.limits.triggers),
-    "transgene_rise": lambda labs, asked: labs.transgene_rise(asked.limits.triggers),
-    "high_lymphocytes": lambda labs, asked: labs.high_lymphocytes(asked.limits.triggers),
-    "blasts": lambda labs, asked: labs.blasts(asked.limits.triggers),
+    "late_prolonged_counts": (
+        "counts",
+        lambda labs, asked: labs.late_prolonged_counts(asked.limits.triggers),
+    ),
+    "transgene_rise": ("others", lambda labs, asked: labs.transgene_rise(asked.limits.triggers)),
+    "high_lymphocytes": ("others", lambda labs, asked: labs.high_lymphocytes(asked.limits.triggers)),
+    "blasts": ("others", lambda labs, asked: labs.blasts(asked.limits.triggers)),
 }
 LAB_CONDITIONS = frozenset(_OF_LABS)
 
@@ -139,5 +149,8 @@ _OTHERS: Mapping[Condition, Callable[[_Asked], set[int]]] = {
 
 def _meeting(condition: Condition, asked: _Asked) -> set[int]:
     if condition in _OF_LABS:
-        return _OF_LABS[condition](asked.labs, asked) | asked.labs.unknown
+        kind, meeting = _OF_LABS[condition]
+        labs = asked.counts if kind == "counts" else asked.others
+        # No patient whose results cannot be read is cleared.
+        return meeting(labs, asked) | labs.unknown
     return _OTHERS[condition](asked)
