@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from registry.access.scope import EVERYTHING, acting
 from registry.actions import scan
 from registry.models import Heartbeat, WaitingEvaluation
+from registry.queries.missed_nights import missed_since
 
 JUDGE_PATIENT = "registry.tasks.judge_patient"
 _BATCH = 200
@@ -52,17 +53,21 @@ def judge_waiting(
 
     The waiting rows go in the transaction that stored the alerts. A patient for whom a rule failed
     waits on, longer each time, and does not hold up the others. Two workers share the work.
+
+    Late is what waited too long, and whatever is raised while nights are outstanding: the calendar may
+    have called for it in one of them, and who changes today must not hide that.
     """
     judged = failed = 0
+    missed = missed_since(at=at) if as_of is None else None
     while True:
         with acting(rows=EVERYTHING, reason="record changed"):
             claimed = _claim(at=at, patient_ids=patient_ids)
             if not claimed:
                 return Swept(judged, failed)
             late = {
-                patient_id: min(waited.values())
+                patient_id: since
                 for patient_id, waited in claimed.items()
-                if at - min(waited.values()) > _LATE_AFTER
+                if (since := _late_since(min(waited.values()), missed=missed, at=at)) is not None
             }
             failures = scan.judge_patients(patient_ids=sorted(claimed), as_of=as_of, at=at, late_since=late)
             broken = {failure.patient_id for failure in failures}
@@ -99,6 +104,11 @@ def _claim(*, at: datetime, patient_ids: Sequence[int] | None) -> dict[int, dict
         for patient_id, pk, since in cursor.fetchall():
             claimed[patient_id][pk] = since
     return claimed
+
+
+def _late_since(waits_since: datetime, *, missed: datetime | None, at: datetime) -> datetime | None:
+    reasons = [missed, waits_since if at - waits_since > _LATE_AFTER else None]
+    return min((since for since in reasons if since is not None), default=None)
 
 
 def _wait_longer(pks: Sequence[int], *, at: datetime) -> None:

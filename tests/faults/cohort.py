@@ -13,7 +13,9 @@ def day(number: int) -> date:
     return DAY_0 + timedelta(days=number)
 
 
-def make_patients(*, count: int, low_on: Sequence[int], first: int = 1) -> list[Patient]:
+def make_patients(
+    *, count: int, low_on: Sequence[int], first: int = 1, day_zero: date = DAY_0
+) -> list[Patient]:
     """Patients of one site, infused on day 0, with a low neutrophil count on each of the days.
 
     Everybody waits to be judged.
@@ -29,15 +31,18 @@ def make_patients(*, count: int, low_on: Sequence[int], first: int = 1) -> list[
                 birth_year=1985,
                 diagnosis="SLE",
                 cohort="CAR_T",
-                enrolled_on=day(-7),
+                enrolled_on=day_zero - timedelta(days=7),
             )
             for number in range(first, first + count)
         ]
     )
     product = make_product(study=site.study)
-    courses = Course.objects.bulk_create([Course(patient=each, day_zero=DAY_0) for each in patients])
+    courses = Course.objects.bulk_create([Course(patient=each, day_zero=day_zero) for each in patients])
     Infusion.objects.bulk_create(
-        [Infusion(patient=each.patient, course=each, infused_on=DAY_0, product=product) for each in courses]
+        [
+            Infusion(patient=each.patient, course=each, infused_on=day_zero, product=product)
+            for each in courses
+        ]
     )
     add_lows(patients=patients, low_on=low_on)
     return patients
