@@ -2,6 +2,7 @@
 
 import random
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -263,3 +264,52 @@ def test_the_grade_lies_within_its_bounds_and_more_counts_only_narrow_them():
 
         assert grade.lowest <= grade.grade <= grade.highest
         assert grade.is_certain or grade.missing
+
+
+def oracle(by_day, limit):
+    """The longest run by brute force: of every stretch of days, is it one run? Counts in cells per µL."""
+    days = sorted(by_day)
+    line = dict(by_day)
+    for day in range(31):
+        before = [d for d in days if d < day]
+        after = [d for d in days if d > day]
+        if day in by_day:
+            continue
+        if before and after and after[0] - before[-1] <= 8:
+            share = Fraction(day - before[-1], after[0] - before[-1])
+            line[day] = by_day[before[-1]] + share * (by_day[after[0]] - by_day[before[-1]])
+        elif (not before and after[0] <= 7) or (not after and 30 - before[-1] <= 7):
+            line[day] = by_day[(after or before[-1:])[0]]
+    low = {day for day, value in line.items() if round(Fraction(value) / 10) * 10 <= limit}
+    return max(
+        (
+            last - first + 1
+            for first in low
+            for last in low
+            if first <= last
+            and all(
+                low & set(range(day, day + 3)) or not set(range(day, day + 3)) <= set(range(first, last + 1))
+                for day in range(first, last + 1)
+            )
+            and all(day in line for day in range(first, last + 1))
+        ),
+        default=0,
+    )
+
+
+def test_the_runs_are_those_of_a_second_reading():
+    chance = random.Random(7)
+    longest = 0
+    for _ in range(600):
+        days = chance.sample(range(31), chance.randint(2, 20))
+        by_day = {day: chance.choice([40, 90, 100, 105, 106, 300, 500, 505, 506, 600, 2000]) for day in days}
+        grade = early_grade(
+            counts=[Count(day, Decimal(value) / 1000) for day, value in by_day.items()],
+            last_day=30,
+            is_over=False,
+        )
+        found = [run.days if run else 0 for run in (grade.severe, grade.profound)]
+
+        assert found == [oracle(by_day, 500), oracle(by_day, 100)], by_day
+        longest += found[0] >= 14
+    assert longest > 50, "the series no longer show what they were drawn for"

@@ -1,7 +1,9 @@
 """The negative proof: what was read, and how far it lay from a finding (issue 3, "why not")."""
 
+import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
+from random import Random
 
 import pytest
 
@@ -15,6 +17,7 @@ from registry.monitoring import (
 from registry.monitoring.catalogue import RULES
 from registry.monitoring.evidence import Event, EventReport, History, RecordedVisit
 from registry.monitoring.standing import why_not
+from tests.monitoring import random_histories
 from tests.tables import DAY_0, history_of, on_day, schedule_of, series
 
 SCHEDULE = schedule_of("""
@@ -276,3 +279,60 @@ def test_the_proof_sees_nothing_after_its_day():  # G-2
         assert why_not(rule=rule, history=earlier, as_of=on_day(50)) == why_not(
             rule=rule, history=later, as_of=on_day(50)
         )
+
+
+SEEDS = range(400)
+
+
+def keys(rule, history, on):
+    return {(finding.subject, finding.first_on) for finding in rule.RULE.findings(history, on)}
+
+
+def spoken_days(pattern, said):
+    return [
+        datetime.strptime(f"{day} +0000", "%d %b %Y %z").date() for day in re.findall(pattern, " ".join(said))
+    ]
+
+
+def test_the_clock_is_announced_exactly_where_it_finds_something_later():  # CYT-8
+    announced = 0
+    for seed in SEEDS:
+        history, as_of = random_histories.history_of_counts(Random(seed))
+        seen = history.as_of(as_of)
+        said = why_not(rule=prolonged_cytopenia.RULE, history=seen, as_of=as_of)
+        days = spoken_days(r"becomes possible on (.+?)\.", said)
+
+        now = keys(prolonged_cytopenia, seen, as_of)
+        later = keys(prolonged_cytopenia, seen, as_of + timedelta(days=400))
+        assert bool(days) == (seen.in_scope and later > now), f"seed {seed}"
+        for day in days:
+            before = keys(prolonged_cytopenia, seen, day - timedelta(days=1))
+            assert keys(prolonged_cytopenia, seen, day) > before, f"seed {seed}"
+        announced += len(days)
+    assert announced > 20, "the histories no longer show what they were drawn for"
+
+
+def test_the_next_window_is_the_next_that_can_be_overdue():  # OVD-4
+    checked = 0
+    for seed in SEEDS:
+        history, as_of = random_histories.history_of_visits(Random(seed))
+        seen = history.as_of(as_of)
+        said = why_not(rule=overdue_visit.RULE, history=seen, as_of=as_of)
+        now = keys(overdue_visit, seen, as_of)
+
+        assert bool(now) == any(sentence.startswith("Owed and not recorded") for sentence in said)
+        for closes_on in spoken_days(r"(?:is open until|closes) (\d+ \w+ \d+)[.;]", said[1:]):
+            assert keys(overdue_visit, seen, closes_on) == now, f"seed {seed}"
+            assert keys(overdue_visit, seen, closes_on + timedelta(days=1)) > now, f"seed {seed}"
+            checked += 1
+    assert checked > 50, "the histories no longer show what they were drawn for"
+
+
+def test_a_lineage_without_a_finding_was_never_low_or_recovered():  # LMK-3
+    recovered = 0
+    for seed in SEEDS:
+        history, as_of = random_histories.history_of_counts(Random(seed))
+        for sentence in why_not(rule=unresolved_at_day_28.RULE, history=history, as_of=as_of):
+            assert ("last low on" in sentence) == ("recovered on" in sentence), f"seed {seed}"
+            recovered += "recovered on" in sentence
+    assert recovered > 10, "the histories no longer show what they were drawn for"
