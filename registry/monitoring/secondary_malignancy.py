@@ -399,6 +399,8 @@ RULE = Rule(
     changes=CHANGES,
     title="Candidate second primary malignancy",
     lists=list_versions,
+    # Read again with newer lists, what says the same is no new evidence (G-8).
+    clock_keys=frozenset({"list_version"}),
 )
 
 CANDIDATES = (

@@ -12,7 +12,7 @@ from registry.monitoring.catalogue import by_key
 from registry.queries import evidence, wake_ups
 from registry.queries.dictionaries import dictionary_check
 from registry.queries.monitoring_status import inner_checks
-from tests.exchange.invented_meddra import TERMS, write_dictionary
+from tests.exchange.invented_meddra import CONTENT, TERMS, write_dictionary
 from tests.factories import DAY_0, NIGHT, make_event
 
 AS_OF = (DAY_0 + timedelta(days=120)).isoformat()
@@ -142,3 +142,26 @@ def test_a_night_builds_on_no_run_that_went_by_another_dictionary(loaded, patien
 
     after = wake_ups.can_build_on_earlier(rule=rule, as_of=None, at=NIGHT + timedelta(days=1))
     assert (before, after) == (True, False)
+
+
+def test_a_newer_dictionary_that_says_the_same_opens_no_decided_alert(loaded, patient, tmp_path):  # G-8
+    coded(patient, "90000002", "E1")
+    scanned()
+    Alert.objects.update(state="dismissed", decision="not_confirmed")
+
+    call_command("load_dictionary", "meddra", str(write_dictionary(tmp_path / "28.0", version="28.0")))
+
+    assert scanned() == [("E1", "certain", "high", "solid", "dismissed")]
+    assert Alert.objects.get(rule="secondary_malignancy").evidence["list_version"].endswith("MedDRA 28.0")
+
+
+def test_a_newer_dictionary_that_says_otherwise_opens_a_decided_alert_again(loaded, patient, tmp_path):  # G-8
+    coded(patient, "90000002", "E1")
+    scanned()
+    Alert.objects.update(state="dismissed", decision="not_confirmed")
+    content = CONTENT.replace("29000001 90000002 4 2 A", "20000227 90000002 4 2 A")
+
+    newer = write_dictionary(tmp_path / "28.0", version="28.0", content=content)
+    call_command("load_dictionary", "meddra", str(newer))
+
+    assert scanned() == [("E1", "certain", "high", "lymphoid", "open")]
