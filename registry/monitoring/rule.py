@@ -83,8 +83,9 @@ class Rule:
 
     `subject`: one alert per patient and subject, whatever its dates. `overlap`: findings of one
     subject whose spans share a day. `clock_keys`: evidence that can change by the calendar, or by newer
-    lists, alone and is therefore no new evidence on a decided alert (G-8). `reads_labs`: the analytes whose series the
-    rule looks at; `reads`: what else it looks at besides courses, enrolment and end of follow-up.
+    lists, alone and is therefore no new evidence on a decided alert (G-8). `reads_labs`: the analytes
+    whose series the rule looks at; `reads`: what else it looks at besides courses, enrolment and end of
+    follow-up.
     `is_selected_by_date`: its pre-selection depends on the date, so that every night asks it anew.
     `wakes`: see `wake_on`; `carries`: see `carried`. `lists`: the versions of the code lists in force.
     """
