@@ -109,7 +109,14 @@ DATABASES = {
 DATABASE_ROLE: str | None = "registry_app" if TESTING else None
 
 REDIS_URL = env.redis("REDIS_URL", embedded.redis_url(DATA_DIR))
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "config.cache.SharedOrOwnCache",
+        "LOCATION": REDIS_URL,
+        # A broker that is away must not hold up a login for longer than that.
+        "OPTIONS": {"socket_connect_timeout": 0.5, "socket_timeout": 0.5},
+    }
+}
 
 # --- people and programs ----------------------------------------------------------------------
 
