@@ -67,9 +67,7 @@ def test_months_are_clamped_at_the_end_of_the_month():  # G-4
 @pytest.mark.parametrize("status", ["completed", "missed"])
 def test_recorded_whatever_its_date_and_status(status):  # OVD-2
     patient = patient_of(infused_on=date(2025, 1, 31))
-    make_visit(
-        patient=patient, status=status, visited_on=date(2025, 5, 1) if status == "completed" else None
-    )
+    make_visit(patient=patient, status=status, visited_on=date(2025, 5, 1) if status == "completed" else None)
 
     assert overdue(patient, on=date(2025, 6, 1)) == set()
 
