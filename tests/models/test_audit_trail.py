@@ -24,6 +24,8 @@ NOT_AUDITED = {
     "registry_dictionaryterm": "a licensed file's lines, known by the digest of its version, which is audited",
     "registry_scanrun": "the ledger of runs is itself a log",
     "registry_scanfailure": "the ledger of failures is itself a log",
+    "registry_scanpart": "the parts of a run, summed up in the ledger",
+    "registry_judgement": "when a rule judged last and is called again: derived, rewritten every night",
     "registry_outsideping": "the latest ping alone, overwritten every five minutes",
 }
 
