@@ -27,7 +27,7 @@ def corpus(language: str) -> list[Sentence]:
 
 @dataclass(frozen=True)
 class Measure:
-    """How many sentences were rightly raised, missed and wrongly raised, and which were not read as labelled."""
+    """How many sentences were rightly raised, and which were missed or wrongly raised."""
 
     raised: int
     missed: tuple[str, ...]
