@@ -1,6 +1,6 @@
 """Everything an officer reads beside one alert, in a fixed number of queries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,6 +17,7 @@ from registry.models import (
     SupportiveTreatment,
     Visit,
 )
+from registry.queries.dictionaries import terms_of_patient
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class AlertFile:
     """One alert with what surrounds it, oldest first; `others` and `earlier_decisions` newest first.
 
     `results`: current results of the analytes asked for, and those the evidence used even when superseded
-    since. `latest_contact_on`: the latest completed visit or blood sample.
+    since. `latest_contact_on`: the latest completed visit or blood sample. `dictionary_terms`: names of
+    the events' MedDRA codes, where a dictionary is loaded.
     """
 
     alert: Alert
@@ -38,6 +40,7 @@ class AlertFile:
     visits: tuple[Visit, ...]
     infusion: Infusion | None
     latest_contact_on: date | None
+    dictionary_terms: Mapping[str, str]
 
 
 def alert_file(
@@ -82,6 +85,7 @@ def alert_file(
         .select_related("product")
         .first(),
         latest_contact_on=_latest_contact(patient_id, visits),
+        dictionary_terms=terms_of_patient(patient_id=patient_id),
     )
 
 

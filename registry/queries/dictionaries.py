@@ -1,6 +1,8 @@
 """The licensed dictionary that codes are read with."""
 
-from registry.models import DictionaryVersion
+from django.db.models import Q
+
+from registry.models import AdverseEvent, AdverseEventFollowUp, DictionaryTerm, DictionaryVersion
 from registry.monitoring.malignancy_codes import smq_list_version
 from registry.monitoring.rule import Rule
 from registry.queries.checks import Check
@@ -18,6 +20,14 @@ def version_in_force(*, dictionary: str = "meddra") -> str:
         .first()
         or ""
     )
+
+
+def terms_of_patient(*, patient_id: int) -> dict[str, str]:
+    """Return the names that the MedDRA in force has for the codes of a patient's events, by code."""
+    codes = AdverseEvent.objects.filter(patient_id=patient_id, code_system="MedDRA").values("code")
+    later = AdverseEventFollowUp.objects.filter(patient_id=patient_id, code_system="MedDRA").values("code")
+    terms = DictionaryTerm.objects.filter(version__dictionary="meddra", version__is_in_force=True)
+    return dict(terms.filter(Q(code__in=codes) | Q(code__in=later)).values_list("code", "name"))
 
 
 def dictionary_check() -> Check:

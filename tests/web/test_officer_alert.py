@@ -5,12 +5,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from registry.actions import alerts
 from registry.models import Alert, AlertMove, LabResult
 from registry.templatetags.words import moment
+from tests.exchange.invented_meddra import write_dictionary
 from tests.factories import DAY_0, NIGHT, make_alert, make_event, make_patient, make_result, make_visit
 from tests.web.officer_record import LOW_FOR_A_MONTH, MORNING, alert_of, judge, page_of, write
 
@@ -193,6 +195,27 @@ def test_a_malignancy_shows_the_words_in_their_text_and_what_was_dropped(as_user
 
     assert "<mark>T-cell lymphoma</mark>" in answer.content.decode()
     assert "“breast cancer”: it is about somebody else (“Mother”)" in read(answer)
+
+
+def test_a_code_in_meddra_is_shown_with_the_term_of_the_loaded_dictionary(
+    as_user, officer, patient, tmp_path
+):  # MAL-11; the dictionary is invented
+    call_command("load_dictionary", "meddra", str(write_dictionary(tmp_path)))
+    make_event(
+        patient=patient,
+        event_id="AE-9",
+        term="Ear thing",
+        started_on="2024-05-02",
+        code_system="MedDRA",
+        code="90000002",
+    )
+    judge()
+
+    answer = as_user(officer).get(page_of(alert=alert_of(patient=patient, rule="secondary_malignancy")))
+
+    said = read(answer)
+    assert "MedDRA 90000002, in the dictionary: Lumps of the left ear" in said
+    assert "MedDRA 27.0" in said
 
 
 def test_an_overdue_visit_shows_the_latest_contact_and_the_visits_made(as_user, officer, patient):

@@ -1,7 +1,7 @@
 """The text a malignancy candidate was found in, cut so that the words found can be shown in place."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from registry.models import AdverseEvent, AdverseEventFollowUp, Visit
@@ -29,7 +29,7 @@ def passages_of(*, file: AlertFile, words: Sequence[str]) -> tuple[Passage, ...]
     kind, _, name = file.alert.subject.partition(":")
     if kind == "adverse_event":
         event = next((event for event in file.events if event.event_id == name), None)
-        fields = list(_event_fields(event)) if event else []
+        fields = list(_event_fields(event, file.dictionary_terms)) if event else []
     elif kind == "visit_question":
         code, _, day_zero = name.partition("@")
         fields = [
@@ -75,14 +75,19 @@ def _answer(visit: Visit) -> str:
     return "Not answered" if visit.new_malignancy is None else "Yes" if visit.new_malignancy else "No"
 
 
-def _event_fields(event: AdverseEvent) -> Iterator[tuple[str, str]]:
-    yield from _report_fields(event, "")
+def _event_fields(event: AdverseEvent, terms: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    yield from _report_fields(event, "", terms)
     for follow_up in event.follow_ups.all():
-        yield from _report_fields(follow_up, f", follow-up {follow_up.number}")
+        yield from _report_fields(follow_up, f", follow-up {follow_up.number}", terms)
 
 
-def _report_fields(report: AdverseEvent | AdverseEventFollowUp, which: str) -> Iterable[tuple[str, str]]:
+def _report_fields(
+    report: AdverseEvent | AdverseEventFollowUp, which: str, terms: Mapping[str, str]
+) -> Iterable[tuple[str, str]]:
     code = f"{report.code_system} {report.code}".strip()
+    term = terms.get(report.code, "") if report.code_system == "MedDRA" else ""
+    if term and term != report.coded_term:
+        code = f"{code}, in the dictionary: {term}"
     return (
         (f"Reported term{which}", report.term),
         (f"Coded term{which}", report.coded_term),
