@@ -138,7 +138,22 @@ def test_a_job_that_waits_for_more_than_two_hours_is_told_by_its_name(minutes, o
     check = due_run_check(at=NIGHT + timedelta(minutes=minutes))
     assert check.ok is ok
     assert check.detail == "digest, tried 0 times"
-    assert check.value == f"oldest due {age_in_words(timedelta(minutes=minutes))} ago"
+    assert check.value == f"oldest waits for {age_in_words(timedelta(minutes=minutes))}"
+
+
+@pytest.mark.parametrize(("minutes", "ok"), [(120, True), (121, False)])
+def test_after_days_of_rest_the_jobs_wait_for_the_scan_first(minutes, ok):
+    DueRun.objects.create(job="recount", due_at=NIGHT - 3 * DAY)
+    scanned(at=NIGHT)
+
+    assert due_run_check(at=NIGHT + timedelta(minutes=minutes)).ok is ok
+
+
+def test_a_scan_that_lies_ahead_excuses_no_job():
+    DueRun.objects.create(job="recount", due_at=NIGHT - 3 * DAY)
+    scanned(at=NIGHT + DAY)
+
+    assert not due_run_check(at=NIGHT).ok
 
 
 def test_a_job_that_is_done_or_still_to_come_does_not_wait():
