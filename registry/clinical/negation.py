@@ -3,6 +3,8 @@
 A term is dropped when its sentence denies it, speaks of somebody else, of a normal screening, of the
 patient's past before day 0, or calls a growth benign; it is uncertain when the sentence leaves it open.
 A cue reaches at most six words in its sentence and never past *but*, *however*, *except* or `;`.
+Nor does a denial reach a clause that says something of its own (*infection excluded, biopsy showed lymphoma*)
+or a tumour that is known (*no metastases from the carcinoma*).
 
 Source: `codelists/assertion_cues.toml`. Scope after NegEx (Chapman et al., J Biomed Inform 2001;34:301).
 Where two readings are possible the term is kept: recall beats precision, a person decides.

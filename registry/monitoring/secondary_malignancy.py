@@ -22,6 +22,8 @@ Recall beats precision: a candidate goes to a person. Nothing here diagnoses.
   `h/o`, `in 2009`, `s/p` … without a word of recurrence). A dropped hit is kept with its reason and shown to
   the officer on request. Scope: the same sentence, at most **6** tokens from the cue, ended by *but*,
   *however*, *except*, `;`. A generic word (tumour, neoplasm) called benign is dropped the same way (MAL-2).
+  What is denied of something else drops nothing: *infection excluded, biopsy showed lymphoma*, *no metastases
+  from the carcinoma*, *no change in known lymphoma*.
 - **MAL-5** Uncertain words (`rule out`, `possible`, `suspicious for`, `cannot be excluded`, `?`, `suspected`
   …) make the candidate `possible`, never drop it. Text without them is `certain` only when the AE category
   or a code agrees, otherwise `possible`.

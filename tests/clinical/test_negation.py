@@ -59,6 +59,70 @@ def test_a_dropped_hit_names_its_cue(text, cue):  # MAL-4
 @pytest.mark.parametrize(
     ("text", "dropped"),
     [
+        ("Infection excluded, biopsy showed lymphoma", None),
+        ("Infection was excluded and lymphoma confirmed", None),
+        ("Biopsy excluded lymphoma", "negated"),
+        ("Se ha descartado linfoma", "negated"),
+        ("No fever, new lymphoma", None),
+        ("No fever, lymphoma or leukaemia", "negated"),
+        ("No infection, histology: lymphoma", None),
+        ("Negative for: lymphoma", "negated"),
+        ("No change in known lymphoma", None),
+        ("No known lymphoma", "negated"),
+        ("Not continued because of lymphoma", None),
+        ("Lymphoma, primary site not found", None),
+        ("Lymphoma, not found", "negated"),
+        ("No lesion suspicious for lymphoma", "negated"),
+        ("Non-healing lymphoma", None),
+        ("Lymphoma since the last visit: no", "negated"),
+        ("Lymphoma since the last visit? No", "negated"),
+        ("Lymphoma since the last visit? Not yet known", None),
+    ],
+)
+def test_a_denial_reaches_only_what_it_denies(text, dropped):  # MAL-4
+    assert judged(text)[0].dropped == dropped
+
+
+def test_metastases_are_denied_and_not_their_carcinoma():  # MAL-4
+    assert [hit.dropped for hit in judged("No metastases from the carcinoma")] == ["negated", None]
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
+        ("Melanoma before CAR-T infusion", "past"),
+        ("Melanoma, no cancer before CAR-T infusion", None),
+        ("Melanoma 10 years ago", "past"),
+        # Nine years ago may be after day 0 of the first who were treated.
+        ("Melanoma 9 years ago", None),
+        ("Melanom vor 20 Jahren", "past"),
+        ("BCC removed from the nose 2019", "past"),
+        ("Carcinoma of the prostate (2011, cured)", "past"),
+        ("Carcinoma of the prostate, LDH 2011", None),
+    ],
+)
+def test_the_past_is_told_in_other_ways_than_a_year_beside_it(text, dropped):  # MAL-4
+    assert judged(text)[0].dropped == dropped
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
+        ("The mother of the patient has lymphoma", "someone_else"),
+        ("Le frère du patient est atteint de leucémie", "someone_else"),
+        ("Mother well, the patient has lymphoma", None),
+        ("Husband reports lymphoma", None),
+        ("No family history, lymphoma", None),
+        ("No family history of lymphoma", "negated"),
+    ],
+)
+def test_who_tells_is_not_who_is_ill(text, dropped):  # MAL-4
+    assert judged(text)[0].dropped == dropped
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
         ("Melanoma in 2024", "past"),
         ("Melanoma in 2025", None),
         ("Melanoma 02/2025", "past"),
