@@ -279,6 +279,7 @@ def test_judging_500_patients_asks_no_query_for_each(site):
             run()
         return len(captured)
 
+    queries_for(1)  # the first run also makes the canaries
     few = queries_for(3)
 
     assert queries_for(30) == few
