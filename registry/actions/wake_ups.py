@@ -22,6 +22,9 @@ def note_judgements(
     A whole run is its own proof of when, so it writes only what it changes. `again_on` replaces the day:
     who was judged as of another date than today is to be judged again.
     """
+    if is_whole:
+        noted = _noted(rule, [each.patient_id for each in judged])
+        judged = [each for each in judged if not _still_holds(noted.get(each.patient_id), each.as_of)]
     wakes = [again_on or rule.wake_on(each.history, each.as_of) for each in judged]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -49,3 +52,25 @@ def note_judgements(
                 "is_whole": is_whole,
             },
         )
+
+
+def _noted(rule: Rule, patient_ids: Sequence[int]) -> dict[int, tuple[date, date | None]]:
+    """Return by patient when this version noted which day to wake on; not of those who changed since."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT patient_id, as_of, wake_on FROM registry_judgement j
+            WHERE patient_id = ANY (%(ids)s) AND rule = %(rule)s AND rule_version = %(version)s
+              AND NOT EXISTS (SELECT FROM registry_waitingevaluation w WHERE w.patient_id = j.patient_id)
+            """,
+            {"ids": list(patient_ids), "rule": rule.key, "version": rule.version},
+        )
+        return {patient_id: (as_of, wake_on) for patient_id, as_of, wake_on in cursor.fetchall()}
+
+
+def _still_holds(noted: tuple[date, date | None] | None, as_of: date) -> bool:
+    """Say whether a day noted on an earlier date need not be worked out again."""
+    if noted is None:
+        return False
+    noted_on, wake_on = noted
+    return noted_on <= as_of and (wake_on is None or wake_on > as_of)

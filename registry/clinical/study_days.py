@@ -24,6 +24,8 @@ def add_months(day_zero: date, months: int) -> date:
     """
     year, month = divmod(day_zero.year * 12 + day_zero.month - 1 + months, 12)
     month += 1
+    if day_zero.day <= 28:
+        return date(year, month, day_zero.day)
     return date(year, month, min(day_zero.day, monthrange(year, month)[1]))
 
 

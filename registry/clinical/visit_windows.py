@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import count
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from registry.clinical.study_days import OffsetUnit, add_months, target_day
 
@@ -36,9 +36,11 @@ class ScheduleVersion:
     visits: tuple[ScheduledVisit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class VisitWindow:
-    """A planned visit of one course: `opens_on` <= `target_on` <= `closes_on`."""
+class VisitWindow(NamedTuple):
+    """A planned visit of one course: `opens_on` <= `target_on` <= `closes_on`.
+
+    A tuple, because a night plans millions of them.
+    """
 
     code: str
     day_zero: date
@@ -134,7 +136,7 @@ def _years_later(visit: ScheduledVisit, *, years: int, day_zero: date, version: 
     # A year is calendar arithmetic here too (G-4): the anniversary of day 0, then the days.
     again = replace(visit, code=code)
     anniversary = add_months(day_zero, 12 * years)
-    return replace(window_of(again, day_zero=anniversary, version=version), day_zero=day_zero)
+    return window_of(again, day_zero=anniversary, version=version)._replace(day_zero=day_zero)
 
 
 def later_code(code: str, *, years: int) -> str:

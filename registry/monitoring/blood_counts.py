@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import groupby
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
@@ -127,36 +126,28 @@ def days_of(
     """Return the evaluable days of a lineage in a course, oldest first (CYT-1 to CYT-3)."""
     limit = limits.low_below(lineage)
     first, last = course.day_zero, course.last_seen_on
-    points = [
-        point
-        for point in history.labs.get(lineage, ())
+    by_day: dict[date, list[LabPoint]] = {}
+    for point in history.labs.get(lineage, ()):
         # CYT-1: what cannot be evaluated is removed before the lowest result of the day is chosen.
-        if first <= point.collected_on <= last and is_evaluable(point, limit)
-    ]
+        if first <= point.collected_on <= last and (not point.comparator or is_evaluable(point, limit)):
+            by_day.setdefault(point.collected_on, []).append(point)
     hidden = _hidden_spans(history, limits.hidden_days_by_support(lineage))
-    points.sort(key=_collected_on)
-    return tuple(
-        _day_count(on, list(results), limit, hidden) for on, results in groupby(points, key=_collected_on)
-    )
-
-
-_collected_on = attrgetter("collected_on")
+    return tuple(_day_count(on, by_day[on], limit, hidden) for on in sorted(by_day))
 
 
 def _day_count(
     on: date, results: Sequence[LabPoint], limit: Decimal, hidden: Sequence[tuple[date, date]]
 ) -> DayCount:
-    low_results: tuple[int, ...]
-    if len(results) == 1:
-        (lowest,) = results
-        low_results = (lowest.result_id,) if is_below(lowest, limit) else ()
-    else:
+    lowest = results[0]
+    if len(results) == 1 and lowest.value > limit and not hidden:
+        return DayCount(on, lowest, "not_low", ())  # nearly every day of nearly every patient
+    if len(results) > 1:
         lowest = min(results, key=lambda point: (depth(point), point.result_id))
-        low_results = tuple(sorted(point.result_id for point in results if is_below(point, limit)))
+    low_results = tuple(sorted(point.result_id for point in results if is_below(point, limit)))
     if low_results:
         # CYT-3: a low day is low whether supported or not.
         return DayCount(on, lowest, "low", low_results)
-    is_hidden = bool(hidden) and any(first <= on <= last for first, last in hidden)
+    is_hidden = any(first <= on <= last for first, last in hidden)
     return DayCount(on, lowest, "supported" if is_hidden else "not_low", ())
 
 

@@ -111,6 +111,8 @@ class History:
         An event is later when none of the days its onset could be is on or before `on`; a follow-up
         report is later by its own date. A patient enrolled later is not enrolled yet.
         """
+        if self.next_fact_after(on) is None and (self.follow_up_ended_on or not self.cause_of_death):
+            return self  # as nearly always: nobody is judged on a day before the latest entry
         ended = self.follow_up_ended_on is not None and self.follow_up_ended_on <= on
         day_zeros = tuple(day_zero for day_zero in self.day_zeros if day_zero <= on)
         return replace(
@@ -155,13 +157,13 @@ class History:
             self.follow_up_ended_on,
             *self.day_zeros,
             *(schedule.effective_from for schedule in self.schedules),
-            *(day for visit in self.visits for day in (visit.visited_on, visit.day_zero)),
-            # Points and supports are by date: the latest tells whether any is later.
+            *(visit.visited_on for visit in self.visits),
+            *(visit.day_zero for visit in self.visits),
             *(
                 point.collected_on
                 for points in self.labs.values()
-                if points and points[-1].collected_on > on
                 for point in points
+                if point.collected_on > on
             ),
             *(support.given_on for support in self.supports),
             *(
