@@ -120,7 +120,7 @@ def test_a_correction_that_takes_the_ground_withdraws_and_says_which_change(low_
 
     alert = Alert.objects.get()
     assert (alert.state, report.counts.withdrawn) == ("withdrawn", 1)
-    assert "labresult" in AlertMove.objects.get(kind="withdrawn").reason
+    assert AlertMove.objects.get(kind="withdrawn").reason.startswith("ANC result of ")
 
 
 def test_a_withdrawn_alert_whose_finding_returns_is_the_same_alert_opened_again(low_for_32_days):
