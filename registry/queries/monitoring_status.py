@@ -265,7 +265,9 @@ def _notifications() -> Check:
         value += f", {mails.dead} could not be sent: see /notifications/"
     detail = "" if has_server else f"no mail server is set: mails are written to {settings.EMAIL_FILE_PATH}"
     if mails.untold:
-        detail = f"critical alerts in no mail yet: {mails.untold}; has their study an officer? {detail}".strip()
+        detail = (
+            f"critical alerts in no mail yet: {mails.untold}; has their study an officer? {detail}".strip()
+        )
     ok = (
         not mails.dead
         and (mails.oldest is None or mails.oldest <= MAIL_AGE)
