@@ -30,6 +30,7 @@ from registry.monitoring.rule import Rule
 from registry.queries import evidence, wake_ups
 from registry.queries.dictionaries import lists_of
 from registry.queries.evidence import BATCH, Candidate, Span
+from registry.queries.fingerprints import answered_before, count_standing, fingerprints
 from registry.queries.preselection import patients_who_could
 
 logger = logging.getLogger(__name__)
@@ -86,8 +87,10 @@ class RunReport:
             "rule": self.rule,
             "version": self.version,
             "patients_in_scope": self.patients_in_scope,
-            "patients_judged": self.patients_judged,
+            # Who was answered before on the very record that stands is judged, only not again.
+            "patients_judged": self.patients_judged + self.patients_unchanged,
             "patients_skipped_as_clear": self.patients_skipped_as_clear,
+            "patients_unchanged": self.patients_unchanged,
             "failures": [{"patient_id": codes[f.patient_id], "error": f.error} for f in self.failures],
             **asdict(self.counts),
             "seconds": round(self.seconds, 3),
@@ -259,9 +262,25 @@ def judge_span(*, rule: Rule, run: ScanRun, span: Span) -> RunReport:
     with acting(rows=EVERYTHING):
         in_scope = evidence.count_in_scope(span=span, as_of=run.as_of, at=run.started_at)
         whom = _whom(rule, run, span, latest_day)
-    report = _judge(rule, run, whom, in_scope=in_scope)
+    report = RunReport(rule=rule.key, version=rule.version, patients_in_scope=in_scope)
+    if run.is_from_raw:
+        whom = _pass_over_answered(rule, run, whom, report)
+    _judge(rule, run, whom, report)
     report.seconds = perf_counter() - began
     return report
+
+
+def _pass_over_answered(rule: Rule, run: ScanRun, whom: Sequence[int], report: RunReport) -> list[int]:
+    """Return whom the rule has not answered yet on the very record that stands; count the others."""
+    with acting(rows=EVERYTHING):
+        there = evidence.candidates(as_of=run.as_of, at=run.started_at, patient_ids=whom)
+        numbers = fingerprints(rule=rule, patient_ids=whom)
+        answered = answered_before(rule=rule, candidates=there, numbers=numbers)
+        standing = count_standing(rule=rule, patient_ids=answered)
+    report.patients_unchanged = sum(each.is_in_scope for each in there if each.patient_id in answered)
+    report.counts.findings += standing
+    report.counts.unchanged += standing
+    return [patient_id for patient_id in whom if patient_id not in answered]
 
 
 def _judge_only(rule: Rule, run: ScanRun, patient_ids: Sequence[int]) -> RunReport:
@@ -274,7 +293,9 @@ def _judge_only(rule: Rule, run: ScanRun, patient_ids: Sequence[int]) -> RunRepo
             rule=rule, latest_day=latest_day, first_id=min(patient_ids), last_id=max(patient_ids)
         )
     whom = [candidate.patient_id for candidate in few if could is None or candidate.patient_id in could]
-    report = _judge(rule, run, whom, in_scope=sum(candidate.is_in_scope for candidate in few))
+    in_scope = sum(candidate.is_in_scope for candidate in few)
+    report = RunReport(rule=rule.key, version=rule.version, patients_in_scope=in_scope)
+    _judge(rule, run, whom, report)
     report.seconds = perf_counter() - began
     return report
 
@@ -297,8 +318,8 @@ def _whom(rule: Rule, run: ScanRun, span: Span, latest_day: date) -> list[int]:
     return sorted(whom)
 
 
-def _judge(rule: Rule, run: ScanRun, whom: Sequence[int], *, in_scope: int) -> RunReport:
-    report = RunReport(rule=rule.key, version=rule.version, patients_in_scope=in_scope)
+def _judge(rule: Rule, run: ScanRun, whom: Sequence[int], report: RunReport) -> None:
+    """Judge and store in batches, and count into the report."""
     late = dict.fromkeys(whom, run.missed_since) if run.missed_since else None
     # A few patients as of some date: the next night brings them back to today's.
     again_on = None if run.is_whole else run.started_at.date()
@@ -307,20 +328,27 @@ def _judge(rule: Rule, run: ScanRun, whom: Sequence[int], *, in_scope: int) -> R
             ids = whom[start : start + BATCH]
             _lock_patients(ids)
             batch = evidence.candidates(as_of=run.as_of, at=run.started_at, patient_ids=ids)
+            # Before the histories are read: see queries/fingerprints.py.
+            numbers = fingerprints(rule=rule, patient_ids=ids) if run.is_whole and run.is_from_raw else None
             counts, failed = _judge_batch(
-                rule, batch, run.started_at, is_whole=run.is_whole, late_since=late, again_on=again_on
+                rule,
+                batch,
+                run.started_at,
+                is_whole=run.is_whole,
+                late_since=late,
+                again_on=again_on,
+                numbers=numbers,
             )
             _note_failures(failed, rule, batch, run=run, at=run.started_at)
         report.counts.add(counts)
         report.failures.extend(failed)
         report.patients_judged += sum(candidate.is_in_scope for candidate in batch)
-    passed_over = max(0, in_scope - report.patients_judged)
+    passed_over = max(0, report.patients_in_scope - report.patients_judged - report.patients_unchanged)
     if run.is_from_raw:
         report.patients_skipped_as_clear = passed_over
     else:
         report.patients_unchanged = passed_over
     report.patients_judged -= len({failure.patient_id for failure in report.failures})
-    return report
 
 
 def _judge_batch(
@@ -331,6 +359,7 @@ def _judge_batch(
     is_whole: bool,
     late_since: Mapping[int, datetime] | None = None,
     again_on: date | None = None,
+    numbers: Mapping[int, int] | None = None,
 ) -> tuple[Counts, list[Failure]]:
     """Judge a batch and store it; when the database refuses the batch, store it patient by patient."""
     judged, failures = _judged(rule, batch)
@@ -340,7 +369,9 @@ def _judge_batch(
             counts = alerts.store_findings(
                 rule=rule, judged=those, at=at, is_whole=is_whole, late_since=late_since
             )
-            note_judgements(rule=rule, judged=those, at=at, is_whole=is_whole, again_on=again_on)
+            note_judgements(
+                rule=rule, judged=those, at=at, is_whole=is_whole, numbers=numbers, again_on=again_on
+            )
             return counts
 
     try:

@@ -45,6 +45,7 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField()),
                 ("as_of", models.DateField()),
                 ("wake_on", models.DateField(null=True)),
+                ("seen", models.BigIntegerField(null=True)),
                 (
                     "patient",
                     models.ForeignKey(

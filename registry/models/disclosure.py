@@ -159,7 +159,7 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     LabsToRepack: _nothing(MACHINERY, "id patient"),
     ReportScreening: _nothing(MACHINERY, "id event number patient lists names_malignancy"),
     WaitingEvaluation: _nothing(MACHINERY, "id patient since attempts not_before"),
-    Judgement: _nothing(MACHINERY, "id patient rule rule_version at as_of wake_on"),
+    Judgement: _nothing(MACHINERY, "id patient rule rule_version at as_of wake_on seen"),
     DueRun: _nothing(MACHINERY, "id job due_at state attempts error finished_at"),
     AlertNews: _nothing(MACHINERY, "id alert kind purpose since"),
     Notification: _nothing(

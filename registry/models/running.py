@@ -12,7 +12,8 @@ class WaitingEvaluation(models.Model):
     """A patient whose record changed and who is to be judged. The queue is a hint, this row is the duty.
 
     Written by database triggers in the transaction of the change, whatever path wrote. Removed in
-    the transaction that stored what the rules said.
+    the transaction that stored what the rules said. `attempts`: how often a rule failed for it;
+    `not_before`: when it is tried again, and without an attempt: a sweep has begun it (1970).
     """
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
@@ -31,7 +32,8 @@ class Judgement(models.Model):
     """When a rule judged a patient last for that patient's own sake, and when the calendar calls again.
 
     `wake_on`: from that date on the calendar alone may change what the rule says; empty: only a changed
-    record can. A patient without a row was clear, or was never judged, in the latest whole run.
+    record can. A patient without a row was clear, or was never judged, in the latest whole run. `seen`:
+    the fingerprint of the record that was judged (queries/fingerprints.py); empty: not taken.
     """
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -40,6 +42,7 @@ class Judgement(models.Model):
     at = models.DateTimeField()
     as_of = models.DateField()
     wake_on = models.DateField(null=True)
+    seen = models.BigIntegerField(null=True)
 
     class Meta:
         constraints = [
