@@ -10,7 +10,6 @@ Sixty-four bits: two records of one patient agree by chance once in 10^19 change
 
 import hashlib
 import json
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -81,13 +80,13 @@ def fingerprints(*, rule: Rule, patient_ids: Sequence[int]) -> dict[int, int]:
     parts = [_PATIENTS, _COURSES, *(_LABS for _ in rule.reads_labs[:1])]
     parts += [sql for kind in sorted(rule.reads) for sql in _OF_KIND[kind]]
     asked: dict[str, Any] = {"ids": list(patient_ids), "analytes": list(rule.reads_labs)}
-    numbers: dict[int, int] = defaultdict(lambda: _rule_number(rule))
+    numbers = dict.fromkeys(patient_ids, _rule_number(rule))
     with connection.cursor() as cursor:
         for sql in parts:
             cursor.execute(sql, asked)
             for patient_id, number in cursor.fetchall():
                 numbers[patient_id] ^= number
-    return dict(numbers)
+    return numbers
 
 
 def _rule_number(rule: Rule) -> int:
