@@ -54,15 +54,21 @@ def judge_waiting(
     The waiting rows go in the transaction that stored the alerts. A patient for whom a rule failed
     waits on, longer each time, and does not hold up the others. Two workers share the work.
 
+    A sweep notes what it begins. What was begun and never finished, since the worker died of it or ran out
+    of time, is judged alone and after the others: one such record holds nobody up.
+
     Late is what waited too long, and whatever is raised while nights are outstanding: the calendar may
     have called for it in one of them, and who changes today must not hide that.
     """
     judged = failed = 0
     missed = missed_since(at=at) if as_of is None else None
     while True:
+        begun = _begin(at=at) if patient_ids is None else None
         with acting(rows=EVERYTHING, reason="record changed"):
-            claimed = _claim(at=at, patient_ids=patient_ids)
+            claimed = _claim(at=at, patient_ids=patient_ids, waiting_ids=begun)
             if not claimed:
+                if begun:
+                    continue  # another worker was faster
                 return Swept(judged, failed)
             late = {
                 patient_id: since
@@ -84,19 +90,54 @@ def note_sign_of_life(*, name: str, at: datetime) -> None:
     Heartbeat.objects.update_or_create(name=name, defaults={"at": at})
 
 
-def _claim(*, at: datetime, patient_ids: Sequence[int] | None) -> dict[int, dict[int, datetime]]:
-    """Take waiting rows: by patient, each row's id and since when it waits."""
+def _begin(*, at: datetime) -> list[int]:
+    """Choose the waiting rows to judge next, and note for good that they are begun; empty: none is left.
+
+    Those never begun first, a batch at a time; then one of those begun before and unfinished. Which one
+    is left to chance: the first might be the one that nobody survives.
+    """
+    with acting(rows=EVERYTHING), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE registry_waitingevaluation
+            SET not_before = CASE WHEN attempts = 0 THEN 'epoch' ELSE not_before END
+            WHERE id IN (
+                SELECT id FROM registry_waitingevaluation
+                WHERE not_before IS NULL OR (attempts > 0 AND not_before <= %(at)s)
+                ORDER BY since, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+            RETURNING id
+            """,
+            {"at": at, "limit": _BATCH},
+        )
+        if fresh := [pk for (pk,) in cursor.fetchall()]:
+            return fresh
+        cursor.execute(
+            """
+            SELECT id FROM registry_waitingevaluation WHERE attempts = 0 AND not_before <= %(at)s
+            ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED
+            """,
+            {"at": at},
+        )
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+def _claim(
+    *, at: datetime, patient_ids: Sequence[int] | None, waiting_ids: Sequence[int] | None
+) -> dict[int, dict[int, datetime]]:
+    """Take waiting rows, of these patients or these: by patient, each row's id and since when it waits."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT patient_id, id, since FROM registry_waitingevaluation
             WHERE (not_before IS NULL OR not_before <= %(at)s)
               AND (%(ids)s::bigint[] IS NULL OR patient_id = ANY (%(ids)s))
+              AND (%(waiting)s::bigint[] IS NULL OR id = ANY (%(waiting)s))
             ORDER BY since, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
             """,
             {
                 "at": at,
                 "ids": list(patient_ids) if patient_ids is not None else None,
+                "waiting": list(waiting_ids) if waiting_ids is not None else None,
                 "limit": _BATCH,
             },
         )
