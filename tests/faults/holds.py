@@ -28,7 +28,7 @@ def held(place: str, *, patient_id: int) -> Iterator[None]:
 
 def wait_until_held_up(*, count: int = 1, seconds: float = 60) -> None:
     """Wait until so many connections stand before a lock."""
-    wait_until(lambda: _held_up_count() >= count, seconds=seconds)
+    wait_until(lambda: held_up_count() >= count, seconds=seconds)
 
 
 def wait_until_nobody_works() -> None:
@@ -36,8 +36,15 @@ def wait_until_nobody_works() -> None:
     wait_until(lambda: _open_transaction_count() == 0)
 
 
-def _held_up_count() -> int:
+def held_up_count() -> int:
+    """How many connections stand before a lock."""
     return _ask("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+
+
+def end_who_is_held_up() -> None:
+    """End the connections of workers that died while they stood there: nobody else would notice."""
+    with psycopg.connect(application_url()) as line:
+        line.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted")
 
 
 def _open_transaction_count() -> int:
