@@ -312,6 +312,7 @@ def _whom(rule: Rule, run: ScanRun, span: Span, latest_day: date) -> list[int]:
             last_id=span.last_id,
         )
     whom = set(evidence.everybody_in(span=span)) if could is None else could
+    whom |= wake_ups.failed(rule=rule, span=span)
     if not run.is_from_raw:
         whom -= wake_ups.asleep(rule=rule, on=latest_day, span=span)
         whom |= wake_ups.called(rule=rule, on=latest_day, span=span)

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from registry.models import ScanRun
+from registry.models import ScanFailure, ScanRun
 from registry.monitoring.rule import Rule
 from registry.queries.dictionaries import lists_of
 from registry.queries.evidence import Span
@@ -54,6 +54,15 @@ def called(*, rule: Rule, on: date, span: Span) -> set[int]:
         rule,
         on,
         span,
+    )
+
+
+def failed(*, rule: Rule, span: Span) -> set[int]:
+    """Return for whom the rule failed the last time: no run passes them over, or the failure would hide."""
+    return set(
+        ScanFailure.objects.filter(
+            rule=rule.key, settled_at__isnull=True, patient__pk__range=(span.first_id, span.last_id)
+        ).values_list("patient_id", flat=True)
     )
 
 
