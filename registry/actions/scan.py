@@ -9,7 +9,7 @@ record and calendar have not changed since a whole run found them as they are.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from time import perf_counter
@@ -30,8 +30,8 @@ from registry.monitoring.rule import Rule
 from registry.queries import evidence, wake_ups
 from registry.queries.dictionaries import lists_of
 from registry.queries.evidence import BATCH, Candidate, Span
-from registry.queries.fingerprints import answered_before, count_standing, fingerprints
-from registry.queries.preselection import patients_who_could
+from registry.queries.fingerprints import Parts, answered_before, count_standing, fingerprints
+from registry.queries.preselection import Readings, patients_who_could
 
 logger = logging.getLogger(__name__)
 
@@ -112,9 +112,7 @@ def run_rules(
     """
     is_whole = patient_ids is None and len(rules) == len(RULES)
     waiting = _waiting_now() if is_whole and as_of is None else []
-    reports = [
-        _run_rule(rule=rule, as_of=as_of, at=at, trigger=trigger, patient_ids=patient_ids) for rule in rules
-    ]
+    reports = _run(rules, as_of=as_of, at=at, trigger=trigger, patient_ids=patient_ids)
     if waiting:
         failed = {failure.patient_id for report in reports for failure in report.failures}
         with acting(rows=EVERYTHING):
@@ -178,22 +176,45 @@ def recount(
     return differences, len(everybody)
 
 
-def _run_rule(
-    *, rule: Rule, as_of: date | None, at: datetime, trigger: Trigger, patient_ids: Sequence[int] | None
-) -> RunReport:
-    report = RunReport(rule=rule.key, version=rule.version)
-    with one_run_at_a_time(rule=rule):
-        with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
-            run = open_run(rule=rule, as_of=as_of, at=at, trigger=trigger, is_whole=patient_ids is None)
+@dataclass(slots=True)
+class _Shared:
+    """What rules judged one after the other over one range read once."""
+
+    readings: Readings = field(default_factory=dict)
+    parts: Parts = field(default_factory=dict)
+    in_scope: int | None = None
+
+
+def _run(
+    rules: Sequence[Rule],
+    *,
+    as_of: date | None,
+    at: datetime,
+    trigger: Trigger,
+    patient_ids: Sequence[int] | None,
+) -> list[RunReport]:
+    """Run the rules side by side, range after range, so that they share what they read."""
+    reports = [RunReport(rule=rule.key, version=rule.version) for rule in rules]
+    with ExitStack() as locks:
+        # Always in the same order, so that two runs never wait for each other.
+        for rule in sorted(rules, key=lambda rule: rule.key):
+            locks.enter_context(one_run_at_a_time(rule=rule))
+        with acting(rows=EVERYTHING, reason="scan"):
+            runs = [
+                open_run(rule=rule, as_of=as_of, at=at, trigger=trigger, is_whole=patient_ids is None)
+                for rule in rules
+            ]
             spans = evidence.spans(size=SPAN)
-        if patient_ids is None:
-            for span in spans:
-                report.add(judge_span(rule=rule, run=run, span=span))
-        else:
-            report.add(_judge_only(rule, run, patient_ids))
-        with acting(rows=EVERYTHING):
-            close_run(run=run, report=report)
-    return report
+        for span in spans if patient_ids is None else ():
+            shared = _Shared()
+            for rule, run, report in zip(rules, runs, reports, strict=True):
+                report.add(judge_span(rule=rule, run=run, span=span, shared=shared))
+        for rule, run, report in zip(rules, runs, reports, strict=True):
+            if patient_ids is not None:
+                report.add(_judge_only(rule, run, patient_ids))
+            with acting(rows=EVERYTHING):
+                close_run(run=run, report=report)
+    return reports
 
 
 def open_run(
@@ -253,28 +274,32 @@ def _look_for_canaries(run: ScanRun) -> None:
     run.canary_problems = list(result.problems)
 
 
-def judge_span(*, rule: Rule, run: ScanRun, span: Span) -> RunReport:
+def judge_span(*, rule: Rule, run: ScanRun, span: Span, shared: _Shared | None = None) -> RunReport:
     """Judge whom a run has to look at in a range of the patients. Repeating it changes nothing."""
     began = perf_counter()
+    shared = shared or _Shared()
     latest_day = run.as_of or (run.started_at + _FURTHEST_AHEAD).date()
     if run.is_from_raw:
         keep_ready(rules=[rule], first_id=span.first_id, last_id=span.last_id)
     with acting(rows=EVERYTHING):
-        in_scope = evidence.count_in_scope(span=span, as_of=run.as_of, at=run.started_at)
-        whom = _whom(rule, run, span, latest_day)
-    report = RunReport(rule=rule.key, version=rule.version, patients_in_scope=in_scope)
+        if shared.in_scope is None:
+            shared.in_scope = evidence.count_in_scope(span=span, as_of=run.as_of, at=run.started_at)
+        whom = _whom(rule, run, span, latest_day, shared.readings)
+    report = RunReport(rule=rule.key, version=rule.version, patients_in_scope=shared.in_scope)
     if run.is_from_raw:
-        whom = _pass_over_answered(rule, run, whom, report)
+        whom = _pass_over_answered(rule, run, whom, report, shared.parts)
     _judge(rule, run, whom, report)
     report.seconds = perf_counter() - began
     return report
 
 
-def _pass_over_answered(rule: Rule, run: ScanRun, whom: Sequence[int], report: RunReport) -> list[int]:
+def _pass_over_answered(
+    rule: Rule, run: ScanRun, whom: Sequence[int], report: RunReport, parts: Parts
+) -> list[int]:
     """Return whom the rule has not answered yet on the very record that stands; count the others."""
     with acting(rows=EVERYTHING):
         there = evidence.candidates(as_of=run.as_of, at=run.started_at, patient_ids=whom)
-        numbers = fingerprints(rule=rule, patient_ids=whom)
+        numbers = fingerprints(rule=rule, patient_ids=whom, parts=parts)
         answered = answered_before(rule=rule, candidates=there, numbers=numbers)
         standing = count_standing(rule=rule, patient_ids=answered)
     report.patients_unchanged = sum(each.is_in_scope for each in there if each.patient_id in answered)
@@ -300,7 +325,7 @@ def _judge_only(rule: Rule, run: ScanRun, patient_ids: Sequence[int]) -> RunRepo
     return report
 
 
-def _whom(rule: Rule, run: ScanRun, span: Span, latest_day: date) -> list[int]:
+def _whom(rule: Rule, run: ScanRun, span: Span, latest_day: date, readings: Readings) -> list[int]:
     """Say who is to be judged: who could have a finding, in a night of these only who may have changed."""
     could: set[int] | None = set()
     if run.is_from_raw or rule.is_selected_by_date:
@@ -310,6 +335,7 @@ def _whom(rule: Rule, run: ScanRun, span: Span, latest_day: date) -> list[int]:
             earliest_day=run.as_of or (run.started_at - _FURTHEST_BEHIND).date(),
             first_id=span.first_id,
             last_id=span.last_id,
+            readings=readings,
         )
     whom = set(evidence.everybody_in(span=span)) if could is None else could
     whom |= wake_ups.failed(rule=rule, span=span)

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.db import connection
@@ -71,8 +72,9 @@ def candidates(
         },
     )
     found = []
+    today = cache(lambda zone: local_date(at, time_zone=zone))
     for patient_id, zone, enrolled_on, first_day_zero, changed_at in rows:
-        day = as_of or local_date(max(at, changed_at or at), time_zone=zone)
+        day = as_of or (local_date(max(at, changed_at), time_zone=zone) if changed_at else today(zone))
         is_in_scope = bool(enrolled_on and first_day_zero and enrolled_on <= day and first_day_zero <= day)
         found.append(Candidate(patient_id, day, is_in_scope))
     return found

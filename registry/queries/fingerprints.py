@@ -71,22 +71,35 @@ _OF_KIND: Mapping[Kind, tuple[str, ...]] = {
 }
 
 
-def fingerprints(*, rule: Rule, patient_ids: Sequence[int]) -> dict[int, int]:
+# The numbers of parts of the record, by what was asked: what rules asked one after the other share.
+Parts = dict[tuple[str, tuple[str, ...]], dict[int, int]]
+
+
+def fingerprints(*, rule: Rule, patient_ids: Sequence[int], parts: Parts | None = None) -> dict[int, int]:
     """Return the number of each patient's record as the rule in force would see it.
 
     To be kept with a judgement it must be taken before the history is read: what changes in between then
     leaves a number that no longer fits, and is judged again.
     """
-    parts = [_PATIENTS, _COURSES, *(_LABS for _ in rule.reads_labs[:1])]
-    parts += [sql for kind in sorted(rule.reads) for sql in _OF_KIND[kind]]
-    asked: dict[str, Any] = {"ids": list(patient_ids), "analytes": list(rule.reads_labs)}
+    asked = [_PATIENTS, _COURSES, *(_LABS for _ in rule.reads_labs[:1])]
+    asked += [sql for kind in sorted(rule.reads) for sql in _OF_KIND[kind]]
     numbers = dict.fromkeys(patient_ids, _rule_number(rule))
-    with connection.cursor() as cursor:
-        for sql in parts:
-            cursor.execute(sql, asked)
-            for patient_id, number in cursor.fetchall():
-                numbers[patient_id] ^= number
+    for sql in asked:
+        known = ({} if parts is None else parts).setdefault(
+            (sql, rule.reads_labs if sql is _LABS else ()), {}
+        )
+        _learn(sql, rule, known, [patient_id for patient_id in patient_ids if patient_id not in known])
+        for patient_id in patient_ids:
+            numbers[patient_id] ^= known[patient_id]
     return numbers
+
+
+def _learn(sql: str, rule: Rule, known: dict[int, int], patient_ids: Sequence[int]) -> None:
+    known.update(dict.fromkeys(patient_ids, 0))  # who has no such rows
+    if patient_ids:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, {"ids": list(patient_ids), "analytes": list(rule.reads_labs)})
+            known.update(cursor.fetchall())
 
 
 def _rule_number(rule: Rule) -> int:

@@ -8,7 +8,6 @@ included, as long as the record stays as it is; only overdue visits are asked fo
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from typing import Any
 
 from django.db import connection
@@ -36,6 +35,9 @@ _RANGES = """
     ) AS numbered
     WHERE position %% %(at_once)s = 1
 """
+# Results as read for conditions: by packing, kind and range.
+Readings = dict[tuple[str, Kind, int, int], LabConditions]
+
 _LOWEST_ID, _HIGHEST_ID = -(2**63), 2**63 - 1
 
 
@@ -46,12 +48,15 @@ def patients_who_could(
     first_id: int | None = None,
     last_id: int | None = None,
     earliest_day: date | None = None,
+    readings: Readings | None = None,
 ) -> set[int] | None:
     """Return the patients of a range of ids who could have a finding of the rule; None: everybody.
 
     `latest_day`: the latest date on which anybody is judged, for what depends on it (OVD-4). `earliest_day`:
     nobody is judged on an earlier one, so that a recovery proven by then counts; empty: any day. A patient
     with an alert of the rule that still stands is always among them: it may have lost its ground.
+    `readings`: what rules asked one after the other over the same range share; whoever changes in between
+    waits to be judged.
     """
     if not rule.needs.any_of:
         return None
@@ -61,7 +66,9 @@ def patients_who_could(
         cursor.execute(_STANDING, {"rule": rule.key, "first": first_id, "last": last_id})
         found = {row[0] for row in cursor.fetchall()}
     for first, last in ranges(first_id=first_id, last_id=last_id, size=_AT_ONCE):
-        asked = _Asked(rule.limits, latest_day, earliest_day, first, last)
+        asked = _Asked(
+            rule.limits, latest_day, earliest_day, first, last, {} if readings is None else readings
+        )
         for condition in rule.needs.any_of:
             found |= _meeting(condition, asked)
     return found
@@ -99,19 +106,16 @@ class _Asked:
     earliest_day: date | None
     first_id: int
     last_id: int
+    readings: Readings
 
-    @cached_property
-    def counts(self) -> LabConditions:
-        return self._labs("counts")
-
-    @cached_property
-    def others(self) -> LabConditions:
-        return self._labs("others")
-
-    def _labs(self, kind: Kind) -> LabConditions:
-        return LabConditions.read(
-            packing=packing_for(limits=self.limits), kind=kind, first_id=self.first_id, last_id=self.last_id
-        )
+    def labs(self, kind: Kind) -> LabConditions:
+        packing = packing_for(limits=self.limits)
+        key = (packing.name, kind, self.first_id, self.last_id)
+        if key not in self.readings:
+            self.readings[key] = LabConditions.read(
+                packing=packing, kind=kind, first_id=self.first_id, last_id=self.last_id
+            )
+        return self.readings[key]
 
 
 # Conditions that lie in results: in which of them, and which patients meet it.
@@ -150,7 +154,7 @@ _OTHERS: Mapping[Condition, Callable[[_Asked], set[int]]] = {
 def _meeting(condition: Condition, asked: _Asked) -> set[int]:
     if condition in _OF_LABS:
         kind, meeting = _OF_LABS[condition]
-        labs = asked.counts if kind == "counts" else asked.others
+        labs = asked.labs(kind)
         # No patient whose results cannot be read is cleared.
         return meeting(labs, asked) | labs.unknown
     return _OTHERS[condition](asked)
