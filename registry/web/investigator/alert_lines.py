@@ -20,6 +20,5 @@ class AlertLine:
 def alert_lines(alerts: Iterable[Alert]) -> tuple[AlertLine, ...]:
     """Put alerts into words."""
     return tuple(
-        AlertLine(alert, title_of(alert.rule), line_of(told_of(alert)))
-        for alert in up_to_date(alerts=alerts)
+        AlertLine(alert, title_of(alert.rule), line_of(told_of(alert))) for alert in up_to_date(alerts=alerts)
     )
