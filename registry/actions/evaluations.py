@@ -14,7 +14,7 @@ from celery import current_app
 from django.db import connection, transaction
 
 from registry.access.scope import EVERYTHING, acting
-from registry.actions import scan
+from registry.actions import judging
 from registry.models import Heartbeat, WaitingEvaluation
 from registry.queries.missed_nights import missed_since
 
@@ -75,7 +75,9 @@ def judge_waiting(
                 for patient_id, waited in claimed.items()
                 if (since := _late_since(min(waited.values()), missed=missed, at=at)) is not None
             }
-            failures = scan.judge_patients(patient_ids=sorted(claimed), as_of=as_of, at=at, late_since=late)
+            failures = judging.judge_patients(
+                patient_ids=sorted(claimed), as_of=as_of, at=at, late_since=late
+            )
             broken = {failure.patient_id for failure in failures}
             done = [pk for patient_id, waited in claimed.items() if patient_id not in broken for pk in waited]
             WaitingEvaluation.objects.filter(pk__in=done).delete()

@@ -1,14 +1,13 @@
 """Judging patients by the rules in force and storing what they say, with a ledger of every run.
 
-Repeatable: the same record on the same date adds a run row and nothing else. One broken record blinds
-nobody and hides nothing: this is the one place that catches whatever a rule raises (rules.md G-9).
+Repeatable: the same record on the same date adds a run row and nothing else.
 
 Whoever is judged by a whole run is chosen by pre-selection; a night (night.py) passes over those whose
 record and calendar have not changed since a whole run found them as they are.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
@@ -16,15 +15,15 @@ from time import perf_counter
 from typing import Any, Literal
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 
 from registry.access.scope import EVERYTHING, acting
 from registry.actions import alerts, canaries
-from registry.actions.alerts import Counts, Judged
+from registry.actions.alerts import Counts
 from registry.actions.canaries import CanaryResult
+from registry.actions.judging import Failure, judge_batch, judge_unstored, lock_patients, note_failures
 from registry.actions.preselection import keep_ready
-from registry.actions.wake_ups import note_judgements
-from registry.models import ScanFailure, ScanRun, WaitingEvaluation
+from registry.models import ScanRun, WaitingEvaluation
 from registry.monitoring.catalogue import RULES, by_key
 from registry.monitoring.rule import Rule
 from registry.queries import evidence, wake_ups
@@ -37,24 +36,14 @@ logger = logging.getLogger(__name__)
 
 Trigger = Literal["night", "command", "start"]
 
-# Keys of PostgreSQL's advisory locks: one whole run of a rule at a time, one judge of a patient at a time.
+# Key of PostgreSQL's advisory locks: one whole run of a rule at a time.
 _RULE_LOCK = 73
-_PATIENT_LOCK = 74
 
 # Patients of one range: what a night's task takes at once, and what bounds the memory of a run.
 SPAN = 10_000
 # The furthest that any site's date is ahead of UTC, and behind it.
 _FURTHEST_AHEAD = timedelta(hours=14)
 _FURTHEST_BEHIND = timedelta(hours=12)
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A rule that raised for a patient; `error` may name values and stays inside the database."""
-
-    patient_id: int
-    rule_key: str
-    error: str
 
 
 @dataclass(slots=True)
@@ -120,27 +109,6 @@ def run_rules(
     return reports
 
 
-def judge_patients(
-    *,
-    patient_ids: Sequence[int],
-    as_of: date | None,
-    at: datetime,
-    late_since: Mapping[int, datetime] | None = None,
-) -> list[Failure]:
-    """Judge these patients by every rule in force, inside the caller's transaction; return the failures.
-
-    `late_since`: see alerts.store_findings.
-    """
-    _lock_patients(patient_ids)
-    found = evidence.candidates(as_of=as_of, at=at, patient_ids=patient_ids)
-    failures: list[Failure] = []
-    for rule in RULES:
-        _, failed = _judge_batch(rule, found, at, is_whole=False, late_since=late_since)
-        _note_failures(failed, rule, found, run=None, at=at)
-        failures.extend(failed)
-    return failures
-
-
 @dataclass(frozen=True, slots=True)
 class Difference:
     """What a recount found that the stored alerts do not say."""
@@ -167,7 +135,7 @@ def recount(
         everybody = evidence.candidates(as_of=as_of, at=at, patient_ids=patient_ids)
         for rule in rules:
             for batch in _batches(everybody):
-                judged, failed = _judged(rule, batch)
+                judged, failed = judge_unstored(rule=rule, batch=batch)
                 differences.extend(Difference(rule.key, f.patient_id, f.error) for f in failed)
                 differences.extend(
                     Difference(rule.key, patient_id, problem)
@@ -353,20 +321,20 @@ def _judge(rule: Rule, run: ScanRun, whom: Sequence[int], report: RunReport) -> 
     for start in range(0, len(whom), BATCH):
         with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
             ids = whom[start : start + BATCH]
-            _lock_patients(ids)
+            lock_patients(patient_ids=ids)
             batch = evidence.candidates(as_of=run.as_of, at=run.started_at, patient_ids=ids)
             # Before the histories are read: see queries/fingerprints.py.
             numbers = fingerprints(rule=rule, patient_ids=ids) if run.is_whole and run.is_from_raw else None
-            counts, failed = _judge_batch(
-                rule,
-                batch,
-                run.started_at,
+            counts, failed = judge_batch(
+                rule=rule,
+                batch=batch,
+                at=run.started_at,
                 is_whole=run.is_whole,
                 late_since=late,
                 again_on=again_on,
                 numbers=numbers,
             )
-            _note_failures(failed, rule, batch, run=run, at=run.started_at)
+            note_failures(failed=failed, rule=rule, batch=batch, run=run, at=run.started_at)
         report.counts.add(counts)
         report.failures.extend(failed)
         report.patients_judged += sum(candidate.is_in_scope for candidate in batch)
@@ -378,85 +346,6 @@ def _judge(rule: Rule, run: ScanRun, whom: Sequence[int], report: RunReport) -> 
     report.patients_judged -= len({failure.patient_id for failure in report.failures})
 
 
-def _judge_batch(
-    rule: Rule,
-    batch: Sequence[Candidate],
-    at: datetime,
-    *,
-    is_whole: bool,
-    late_since: Mapping[int, datetime] | None = None,
-    again_on: date | None = None,
-    numbers: Mapping[int, int] | None = None,
-) -> tuple[Counts, list[Failure]]:
-    """Judge a batch and store it; when the database refuses the batch, store it patient by patient."""
-    judged, failures = _judged(rule, batch)
-
-    def store(those: Sequence[Judged]) -> Counts:
-        with transaction.atomic():
-            counts = alerts.store_findings(
-                rule=rule, judged=those, at=at, is_whole=is_whole, late_since=late_since
-            )
-            note_judgements(
-                rule=rule, judged=those, at=at, is_whole=is_whole, numbers=numbers, again_on=again_on
-            )
-            return counts
-
-    try:
-        return store(judged), failures
-    except DatabaseError:
-        logger.exception("storing a batch of rule %s failed, storing each patient alone", rule.key)
-    counts = Counts()
-    for each in judged:
-        try:
-            counts.add(store([each]))
-        except DatabaseError as error:
-            failures.append(_failure(rule, each.patient_id, error))
-    return counts, failures
-
-
-def _judged(rule: Rule, batch: Sequence[Candidate]) -> tuple[list[Judged], list[Failure]]:
-    judged: list[Judged] = []
-    failures: list[Failure] = []
-    as_of = {candidate.patient_id: candidate.as_of for candidate in batch}
-    for patient_id, packed in evidence.packed_histories(
-        patient_ids=list(as_of), analytes=rule.reads_labs, reads=rule.reads
-    ):
-        try:
-            history = packed.unpack()
-            findings = rule.findings(history, as_of[patient_id])
-        except SoftTimeLimitExceeded:  # the whole task is to stop; no patient is to blame
-            raise
-        except Exception as error:  # noqa: BLE001 - one broken record blinds nobody (G-9)
-            failures.append(_failure(rule, patient_id, error))
-        else:
-            judged.append(Judged(patient_id, as_of[patient_id], history, findings))
-    return judged, failures
-
-
-def judge_unstored(*, rule: Rule, batch: Sequence[Candidate]) -> tuple[list[Judged], list[Failure]]:
-    """Judge a batch and store nothing, for who compares: the findings, and for whom the rule raised."""
-    return _judged(rule, batch)
-
-
-def _failure(rule: Rule, patient_id: int, error: Exception) -> Failure:
-    logger.error("rule %s failed for patient %s: %s", rule.key, patient_id, type(error).__name__)
-    return Failure(patient_id, rule.key, f"{type(error).__name__}: {error}"[:500])
-
-
-def _note_failures(
-    failed: Sequence[Failure], rule: Rule, batch: Sequence[Candidate], *, run: ScanRun | None, at: datetime
-) -> None:
-    """Keep each failure against its patient and run; what is judged again without failing is settled."""
-    ScanFailure.objects.filter(
-        rule=rule.key,
-        settled_at__isnull=True,
-        patient_id__in=[candidate.patient_id for candidate in batch],
-    ).update(settled_at=at)
-    ScanFailure.objects.bulk_create(
-        ScanFailure(run=run, patient_id=f.patient_id, rule=f.rule_key, at=at, error=f.error) for f in failed
-    )
-
-
 def _waiting_now() -> list[int]:
     with acting(rows=EVERYTHING):
         return list(WaitingEvaluation.objects.values_list("pk", flat=True))
@@ -465,15 +354,6 @@ def _waiting_now() -> list[int]:
 def _batches(everybody: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
     for start in range(0, len(everybody), BATCH):
         yield everybody[start : start + BATCH]
-
-
-def _lock_patients(patient_ids: Sequence[int]) -> None:
-    """Let nobody else judge these patients until the transaction ends; saving forms does not wait for it."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(%s, id::int) FROM unnest(%s::bigint[]) AS id ORDER BY id",
-            [_PATIENT_LOCK, sorted(patient_ids)],
-        )
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from typing import Any
 from django.db import connection
 
 from registry.access.scope import EVERYTHING, acting
-from registry.actions.scan import SPAN, Failure, judge_unstored
+from registry.actions.judging import Failure, judge_unstored
+from registry.actions.scan import SPAN
 from registry.monitoring.catalogue import by_key
 from registry.monitoring.evidence import Certainty, Finding
 from registry.monitoring.rule import Rule

@@ -72,9 +72,9 @@ def candidates(
         },
     )
     found = []
-    today = cache(lambda zone: local_date(at, time_zone=zone))
+    day_there = cache(lambda zone: local_date(at, time_zone=zone))
     for patient_id, zone, enrolled_on, first_day_zero, changed_at in rows:
-        day = as_of or (local_date(max(at, changed_at), time_zone=zone) if changed_at else today(zone))
+        day = as_of or (local_date(max(at, changed_at), time_zone=zone) if changed_at else day_there(zone))
         is_in_scope = bool(enrolled_on and first_day_zero and enrolled_on <= day and first_day_zero <= day)
         found.append(Candidate(patient_id, day, is_in_scope))
     return found

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from registry.access.scope import EVERYTHING, NOTHING, acting
-from registry.actions import alerts, evaluations, scan
+from registry.actions import alerts, evaluations, judging, scan
 from registry.models import Alert, AlertMove, WaitingEvaluation
 from registry.monitoring.catalogue import by_key
 from registry.queries import evidence
@@ -82,7 +82,7 @@ def test_an_officer_who_waits_for_a_scan_decides_on_what_it_stored(patient, offi
             alerts.decide(alert=alert, decision="confirmed", reason="moved", by=officer, at=NEXT_NIGHT)
 
     with acting(rows=EVERYTHING):
-        scan.judge_patients(patient_ids=[patient.pk], as_of=on_day(41), at=NEXT_NIGHT)
+        judging.judge_patients(patient_ids=[patient.pk], as_of=on_day(41), at=NEXT_NIGHT)
         deciding = elsewhere(decide)
         wait_until(lambda: is_held_up(deciding))
     deciding.result(timeout=60)
@@ -148,4 +148,4 @@ def test_a_judgement_that_waited_past_midnight_takes_nothing_back(study):  # G-2
 
 def test_who_is_to_be_judged_is_asked_only_where_everybody_is_seen(patient):
     with acting(rows=NOTHING), pytest.raises(evidence.NotEverybodyIsSeen):
-        scan.judge_patients(patient_ids=[patient.pk], as_of=None, at=NIGHT)
+        judging.judge_patients(patient_ids=[patient.pk], as_of=None, at=NIGHT)

@@ -1,4 +1,4 @@
-"""Overdue visits by plain SQL: the sentences of OVD-1 to OVD-5 again, and never another answer than the rule."""
+"""Overdue visits by plain SQL: OVD-1 to OVD-5 again, and never another answer than the rule."""
 
 from datetime import date, timedelta
 from random import Random
