@@ -21,7 +21,7 @@ NOT_AUDITED = {
     "registry_packedlabs": "a copy of results that is made again when they change",
     "registry_labstorepack": "whose results are to be packed again: gone when done",
     "registry_reportscreening": "what the lists found in a report: made again when it or they change",
-    "registry_dictionaryterm": "lines of a licensed file, known by its digest in the version, which is audited",
+    "registry_dictionaryterm": "lines of a licensed file, known by the digest of its audited version",
     "registry_scanrun": "the ledger of runs is itself a log",
     "registry_scanfailure": "the ledger of failures is itself a log",
     "registry_scanpart": "the parts of a run, summed up in the ledger",

@@ -1,6 +1,5 @@
 """What a candidate version would say beside the one in force: gained, lost, changed (G-7)."""
 
-
 import pytest
 
 from registry.monitoring import prolonged_cytopenia
