@@ -112,10 +112,14 @@ def _finish_run(run: ScanRun, parts: list[ScanPart]) -> None:
     scan.close_run(run=run, report=total)
     # The run was over when its last part was, not when it would have been without waiting.
     run.finished_at = max(part.finished_at for part in parts if part.finished_at)
-    run.failure_count = ScanFailure.objects.filter(run=run).count()
+    # A part that a dying worker left behind noted its failures twice.
+    run.failure_count = ScanFailure.objects.filter(run=run).values("patient").distinct().count()
     run.save(update_fields=["finished_at", "failure_count"])
     slot = run.slot
-    if slot is not None and not slot.scan_runs.filter(finished_at__isnull=True).exists():
+    # Those of the same attempt: an earlier one that was given up is never finished.
+    if slot is not None and not slot.scan_runs.filter(
+        started_at__gte=run.started_at, finished_at__isnull=True
+    ).exists():
         DueRun.objects.filter(job=slot.job, due_at__lte=slot.due_at, state="waiting").update(
             state="done", finished_at=run.finished_at
         )

@@ -30,6 +30,7 @@ from registry.queries import evidence, wake_ups
 from registry.queries.dictionaries import lists_of
 from registry.queries.evidence import BATCH, Candidate, Span
 from registry.queries.fingerprints import Parts, answered_before, count_standing, fingerprints
+from registry.queries.missed_nights import missed_since
 from registry.queries.preselection import Readings, patients_who_could
 
 logger = logging.getLogger(__name__)
@@ -163,13 +164,22 @@ def _run(
 ) -> list[RunReport]:
     """Run the rules side by side, range after range, so that they share what they read."""
     reports = [RunReport(rule=rule.key, version=rule.version) for rule in rules]
+    # What the calendar called for in a night that is outstanding is found late, whoever finds it.
+    missed = missed_since(at=at) if as_of is None else None
     with ExitStack() as locks:
         # Always in the same order, so that two runs never wait for each other.
         for rule in sorted(rules, key=lambda rule: rule.key):
             locks.enter_context(one_run_at_a_time(rule=rule))
         with acting(rows=EVERYTHING, reason="scan"):
             runs = [
-                open_run(rule=rule, as_of=as_of, at=at, trigger=trigger, is_whole=patient_ids is None)
+                open_run(
+                    rule=rule,
+                    as_of=as_of,
+                    at=at,
+                    trigger=trigger,
+                    is_whole=patient_ids is None,
+                    missed_since=missed,
+                )
                 for rule in rules
             ]
             spans = evidence.spans(size=SPAN)

@@ -36,6 +36,7 @@ def note_judgements(
             WHERE NOT %(is_whole)s OR new.seen IS NOT NULL
                OR (old.rule IS NULL AND new.wake_on IS NOT NULL)
                OR (old.rule IS NOT NULL AND (old.wake_on IS DISTINCT FROM new.wake_on
+                                             OR old.seen IS NOT NULL -- of a record that may have changed
                                              OR old.rule_version <> %(version)s))
             ON CONFLICT (patient_id, rule) DO UPDATE
             SET rule_version = excluded.rule_version, at = excluded.at, as_of = excluded.as_of,

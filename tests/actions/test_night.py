@@ -7,9 +7,10 @@ import pytest
 from registry.access.scope import EVERYTHING, acting
 from registry.actions import due_runs, evaluations, night, scan
 from registry.models import Alert, AuditEvent, DueRun, Judgement, ScanPart, ScanRun, WaitingEvaluation
-from registry.monitoring.catalogue import RULES
+from registry.monitoring.catalogue import RULES, by_key
 from registry.queries.alert_evidence import up_to_date
-from tests.factories import DAY_0, NIGHT, make_patient, make_result
+from registry.queries.evidence import Span
+from tests.factories import DAY_0, NIGHT, make_event, make_patient, make_result
 
 DAY = timedelta(days=1)
 CYTOPENIA = "prolonged_cytopenia"
@@ -138,6 +139,44 @@ def test_a_night_that_was_never_finished_is_made_up_for_by_the_next(everybody):
 
     assert run.finished_at is not None
     assert set(DueRun.objects.filter(job="nightly_scan").values_list("state", flat=True)) == {"done"}
+
+
+def test_a_night_that_was_given_up_is_over_when_its_repetition_is(everybody):
+    due_runs.plan(at=at_day(30))
+    due_runs.waiting_parts(at=at_day(30))
+    again = at_day(30) + timedelta(hours=21)
+
+    for part_id in due_runs.waiting_parts(at=again):
+        night.judge_part(part_id=part_id, at=again)
+
+    assert DueRun.objects.get(job="nightly_scan").state == "done"
+    assert due_runs.waiting_parts(at=again + timedelta(minutes=1)) == []
+
+
+def test_a_failure_in_a_part_that_is_repeated_is_counted_once(everybody):
+    # No such month: past every form and import.
+    make_event(patient=everybody[4], category="malignancy", started_on="2024-13")
+    due_runs.plan(at=at_day(30))
+    parts = due_runs.waiting_parts(at=at_day(30))
+    part = ScanPart.objects.select_related("run").get(pk__in=parts, run__rule="secondary_malignancy")
+    whole = Span(part.first_patient_id, part.last_patient_id)
+    # As a worker does that dies before it notes that the part is done.
+    scan.judge_span(rule=by_key("secondary_malignancy"), run=part.run, span=whole)
+
+    night.judge_part(part_id=part.pk, at=at_day(30))
+
+    part.run.refresh_from_db()
+    assert part.run.failure_count == 1
+
+
+def test_what_a_command_finds_while_nights_are_outstanding_is_marked_as_found_late(everybody):
+    nightly(30)
+    WaitingEvaluation.objects.all().delete()
+
+    scan.run_rules(as_of=None, at=at_day(34), trigger="command")
+
+    alert = Alert.objects.get(rule=CYTOPENIA, subject="ANC", patient=everybody[1])
+    assert alert.late_since == at_day(31)
 
 
 def test_what_three_missed_nights_would_have_found_is_marked_as_found_late(everybody):

@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 
 from registry.access.scope import EVERYTHING, acting
-from registry.actions import scan
+from registry.actions import night, scan
 from registry.models import (
     AdverseEvent,
     AdverseEventFollowUp,
     Alert,
     Course,
+    DueRun,
     Judgement,
     LabResult,
     Patient,
@@ -194,6 +195,20 @@ def test_a_judgement_without_a_number_is_no_proof(low):
     Judgement.objects.update(seen=None)
 
     assert judged_again(120)[0] == 1
+
+
+def test_a_record_that_changed_for_a_night_and_changed_back_is_judged_anew(low):
+    at = NIGHT + timedelta(days=1)
+    scan.run_rules(as_of=None, at=NIGHT, trigger="command")
+    of_patient(low, follow_up_ended_on=on_day(20), follow_up_end_reason="lost")
+    night.run_here(slots=[DueRun.objects.create(job="nightly_scan", due_at=at)], at=at, as_of=None)
+    alert = Alert.objects.filter(rule="prolonged_cytopenia")
+    assert alert.get().state == "withdrawn"
+
+    of_patient(low, follow_up_ended_on=None, follow_up_end_reason="")
+    scan.run_rules(as_of=None, at=at, trigger="command")
+
+    assert alert.get().state == "open"
 
 
 def test_what_was_passed_over_stands_in_the_ledger(low):
