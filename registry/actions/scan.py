@@ -29,7 +29,7 @@ from registry.monitoring.rule import Rule
 from registry.queries import evidence, wake_ups
 from registry.queries.dictionaries import lists_of
 from registry.queries.evidence import BATCH, Candidate, Span
-from registry.queries.fingerprints import Parts, answered_before, count_standing, fingerprints
+from registry.queries.fingerprints import Parts, answered_before, fingerprints, standing_alerts
 from registry.queries.missed_nights import missed_since
 from registry.queries.preselection import Readings, patients_who_could
 
@@ -265,24 +265,25 @@ def judge_span(*, rule: Rule, run: ScanRun, span: Span, shared: _Shared | None =
         whom = _whom(rule, run, span, latest_day, shared.readings)
     report = RunReport(rule=rule.key, version=rule.version, patients_in_scope=shared.in_scope)
     if run.is_from_raw:
-        whom = _pass_over_answered(rule, run, whom, report, shared.parts)
+        whom = _pass_over_answered(rule, run, span, whom, report, shared)
     _judge(rule, run, whom, report)
     report.seconds = perf_counter() - began
     return report
 
 
 def _pass_over_answered(
-    rule: Rule, run: ScanRun, whom: Sequence[int], report: RunReport, parts: Parts
+    rule: Rule, run: ScanRun, span: Span, whom: Sequence[int], report: RunReport, shared: _Shared
 ) -> list[int]:
     """Return whom the rule has not answered yet on the very record that stands; count the others."""
     with acting(rows=EVERYTHING):
-        there = evidence.candidates(as_of=run.as_of, at=run.started_at, patient_ids=whom)
-        numbers = fingerprints(rule=rule, patient_ids=whom, parts=parts)
+        there = evidence.days_of_sites(as_of=run.as_of, at=run.started_at, patient_ids=whom)
+        numbers = fingerprints(rule=rule, patient_ids=whom, parts=shared.parts)
         answered = answered_before(rule=rule, candidates=there, numbers=numbers)
-        standing = count_standing(rule=rule, patient_ids=answered)
+        standing = standing_alerts(rule=rule, span=span)
+    stands = sum(standing.get(patient_id, 0) for patient_id in answered)
     report.patients_unchanged = sum(each.is_in_scope for each in there if each.patient_id in answered)
-    report.counts.findings += standing
-    report.counts.unchanged += standing
+    report.counts.findings += stands
+    report.counts.unchanged += stands
     return [patient_id for patient_id in whom if patient_id not in answered]
 
 

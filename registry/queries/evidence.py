@@ -171,6 +171,25 @@ def count_in_scope(*, span: Span, as_of: date | None, at: datetime) -> int:
     )
 
 
+def days_of_sites(*, as_of: date | None, at: datetime, patient_ids: Sequence[int]) -> list[Candidate]:
+    """Return the patients with the date at their site, whatever was judged since; see `candidates`."""
+    return [
+        Candidate(*row)
+        for row in _rows(
+            """
+            SELECT p.id, site.today, coalesce(p.enrolled_on <= site.today, false)
+                   AND EXISTS (SELECT FROM registry_course c
+                               WHERE c.patient_id = p.id AND c.day_zero <= site.today)
+            FROM registry_patient p JOIN registry_site s ON s.id = p.site_id
+            CROSS JOIN LATERAL (SELECT coalesce(
+                %(as_of)s::date, (%(at)s::timestamptz AT TIME ZONE s.time_zone)::date) AS today) AS site
+            WHERE p.id = ANY (%(ids)s)
+            """,
+            {"ids": list(patient_ids), "as_of": as_of, "at": at},
+        )
+    ]
+
+
 def everybody_in(*, span: Span) -> list[int]:
     """Return by id whom a rule without any pre-selection judges in a range."""
     return [

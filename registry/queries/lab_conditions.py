@@ -7,7 +7,7 @@ What lengthens an episode is taken as given, what ends one must be certain, as i
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -119,6 +119,7 @@ class LabConditions:
     supports: tuple[Ints, ...]
     course_of: Ints
     unknown: frozenset[int]
+    _days_by: dict[CountLimits, Days] = field(default_factory=dict)
 
     @classmethod
     def read(cls, *, packing: Packing, kind: Kind, first_id: int, last_id: int) -> "LabConditions":
@@ -240,6 +241,12 @@ class LabConditions:
         return self._patients(self.readings.patient[position[found]])
 
     def _days(self, counts: CountLimits) -> Days:
+        """The days of all courses by these limits, worked out once for all conditions."""
+        if counts not in self._days_by:
+            self._days_by[counts] = self._days_of(counts)
+        return self._days_by[counts]
+
+    def _days_of(self, counts: CountLimits) -> Days:
         readings, courses, course = self.readings, self.courses, self.course_of
         if not len(courses.patient):
             return Days(courses, _NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING == LOW)
