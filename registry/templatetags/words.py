@@ -17,6 +17,7 @@ from registry.clinical.spoken_dates import spoken, spoken_span
 from registry.clinical.study_days import add_months
 from registry.clinical.study_days import study_day as day_number
 from registry.clinical.units import Comparator
+from registry.monitoring import catalogue
 
 register = template.Library()
 
@@ -202,6 +203,13 @@ def label_words(label: str) -> str:
     if label.startswith("superseded by "):
         return f"missed, undocumented: {label.removeprefix('superseded by ')} has opened since"
     return label
+
+
+@register.filter
+def checked_rule(name: str) -> str:
+    """Return the title of the rule that a check of the status is about, empty for the other checks."""
+    _, _, key = name.partition(":")
+    return next((rule.title for rule in catalogue.RULES if rule.key == key), "")
 
 
 @register.filter

@@ -103,6 +103,27 @@ def test_the_queue_reads_well(browse, officer, record, width, tmp_path):
     shown_well(page, name=f"queue-{width}", tmp_path=tmp_path)
 
 
+@pytest.mark.parametrize(("width", "is_in_sight"), [(1280, True), (641, True), (640, False), (320, False)])
+def test_the_filters_are_folded_only_where_the_page_is_narrow(browse, officer, record, width, is_in_sight):
+    page = browse(user=officer, path="/alerts/", width=width)
+
+    assert page.get_by_label("Severity").is_visible() is is_in_sight
+    assert page.get_by_text("Narrow the alerts").is_visible() is not is_in_sight
+
+
+def test_filters_in_use_are_in_sight_on_a_telephone(browse, officer, record):
+    page = browse(user=officer, path="/alerts/?severity=high", width=320)
+
+    assert page.get_by_label("Severity").input_value() == "high"
+    assert page.get_by_label("Severity").is_visible()
+
+
+def test_the_first_alert_is_in_sight_on_a_telephone(browse, officer, record):
+    page = browse(user=officer, path="/alerts/", width=320)
+
+    assert page.locator("table.alerts tbody tr").first.bounding_box()["y"] < 600
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("rule", ["prolonged_cytopenia", "secondary_malignancy", "overdue_visit"])
 def test_the_review_page_reads_well(browse, officer, record, rule, width, tmp_path):

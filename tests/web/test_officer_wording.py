@@ -170,6 +170,23 @@ def test_each_reading_of_day_28_has_its_words(days, words):  # LMK-2, LMK-3
     assert wording.line_of(told).startswith("ANC < 1.0 ×10⁹/L, last low ")
 
 
+def test_a_low_count_on_day_28_itself_is_not_said_to_wait_for_a_later_one():  # LMK-2
+    low_on_the_day = told_of(
+        unresolved_at_day_28.RULE, history_of("day | ANC\n----+----\n20 | 0.6\n28 | 0.4"), on=on_day(34)
+    )
+    low_the_day_before = told_of(
+        unresolved_at_day_28.RULE, history_of("day | ANC\n----+----\n20 | 0.6\n27 | 0.4"), on=on_day(34)
+    )
+
+    assert wording.reasons_of(low_on_the_day).what_would_change == (
+        "No later result settles it, as 29 Mar 2024 is day 28 itself; a correction of that count can.",
+    )
+    assert (
+        "after 28 Mar 2024 and by day 28 (29 Mar 2024) settles it"
+        in (wording.reasons_of(low_the_day_before).what_would_change[0])
+    )
+
+
 def overdue(day, code):
     history = history_of(schedules=[schedule_of(SCHEDULE)])
     return told_of(overdue_visit.RULE, history, on=on_day(day), subject=f"{code}@2024-03-01")

@@ -50,6 +50,7 @@ def test_each_check_has_a_word_a_value_a_limit(as_user, officer, just_judged):
 
     assert "✓ ok" in row_of(answer, "database")
     assert "✓ ok" in row_of(answer, "scan:overdue_visit")
+    assert "Follow-up visit overdue" in row_of(answer, "scan:overdue_visit")
     assert "a whole run in the last 26 h" in row_of(answer, "scan:overdue_visit")
     assert "✓ ok" in row_of(answer, "worker")
 

@@ -41,8 +41,14 @@ def why(told: Told) -> tuple[Part, ...]:
 
 
 def what_would_change(told: Told) -> tuple[str, ...]:
+    last = told.on("last_low_on")
+    if last >= _landmark_on(told):
+        return (
+            f"No later result settles it, as {spoken(last)} is day {told.limit('landmark_day')} itself; "
+            "a correction of that count can.",
+        )
     return (
-        f"A result that begins {recovery(told)} after {spoken(told.on('last_low_on'))} and by day "
+        f"A result that begins {recovery(told)} after {spoken(last)} and by day "
         f"{told.limit('landmark_day')} ({spoken(_landmark_on(told))}) settles it; the confirming counts "
         "may be later.",
     )
