@@ -95,21 +95,23 @@ def note_sign_of_life(*, name: str, at: datetime) -> None:
 def _begin(*, at: datetime) -> list[int]:
     """Choose the waiting rows to judge next, and note for good that they are begun; empty: none is left.
 
-    Those never begun first, a batch at a time; then one of those begun before and unfinished. Which one
-    is left to chance: the first might be the one that nobody survives.
+    Those never begun first, and those that failed and are due again, a batch at a time; then one of those
+    begun before and unfinished. Which one is left to chance: the first might be the one that nobody survives.
     """
     with acting(rows=EVERYTHING), connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE registry_waitingevaluation
-            SET not_before = CASE WHEN attempts = 0 THEN 'epoch' ELSE not_before END
+            SET not_before = CASE WHEN attempts = 0 THEN 'epoch'
+                -- As after another failure: whoever dies of it must not meet it first again.
+                ELSE %(at)s + least(%(longest)s, interval '1 minute' * 2 ^ least(attempts, %(most)s)) END
             WHERE id IN (
                 SELECT id FROM registry_waitingevaluation
                 WHERE not_before IS NULL OR (attempts > 0 AND not_before <= %(at)s)
                 ORDER BY since, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
             RETURNING id
             """,
-            {"at": at, "limit": _BATCH},
+            {"at": at, "limit": _BATCH, "longest": _LONGEST_WAIT, "most": _MOST_DOUBLINGS},
         )
         if fresh := [pk for (pk,) in cursor.fetchall()]:
             return fresh
@@ -126,12 +128,15 @@ def _begin(*, at: datetime) -> list[int]:
 def _claim(
     *, at: datetime, patient_ids: Sequence[int] | None, waiting_ids: Sequence[int] | None
 ) -> dict[int, dict[int, datetime]]:
-    """Take waiting rows, of these patients or these: by patient, each row's id and since when it waits."""
+    """Take waiting rows, of these patients or these: by patient, each row's id and since when it waits.
+
+    Those of `patient_ids` only when it is their time; `waiting_ids` were chosen by it already.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT patient_id, id, since FROM registry_waitingevaluation
-            WHERE (not_before IS NULL OR not_before <= %(at)s)
+            WHERE (%(waiting)s::bigint[] IS NOT NULL OR not_before IS NULL OR not_before <= %(at)s)
               AND (%(ids)s::bigint[] IS NULL OR patient_id = ANY (%(ids)s))
               AND (%(waiting)s::bigint[] IS NULL OR id = ANY (%(waiting)s))
             ORDER BY since, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED

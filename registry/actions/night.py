@@ -117,9 +117,10 @@ def _finish_run(run: ScanRun, parts: list[ScanPart]) -> None:
     run.save(update_fields=["finished_at", "failure_count"])
     slot = run.slot
     # Those of the same attempt: an earlier one that was given up is never finished.
-    if slot is not None and not slot.scan_runs.filter(
-        started_at__gte=run.started_at, finished_at__isnull=True
-    ).exists():
+    if (
+        slot is not None
+        and not slot.scan_runs.filter(started_at__gte=run.started_at, finished_at__isnull=True).exists()
+    ):
         DueRun.objects.filter(job=slot.job, due_at__lte=slot.due_at, state="waiting").update(
             state="done", finished_at=run.finished_at
         )

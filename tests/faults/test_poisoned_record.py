@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 
 from registry.models import Alert, ScanFailure, WaitingEvaluation
 from tests.factories import make_event
@@ -63,10 +65,15 @@ def test_one_poisoned_record_among_5000_leaves_4999_judged_and_one_visible_failu
             assert (judged, failures) == (5000, [])
 
 
-def test_a_record_that_kills_whoever_judges_it_holds_nobody_else_up(broker):
+@pytest.mark.parametrize("failed_before", [0, 1], ids=lambda times: f"failed {times} times before")
+def test_a_record_that_kills_whoever_judges_it_holds_nobody_else_up(broker, failed_before):
     """As one does that takes all memory or all time: the batch with it is never finished."""
     patients = make_patients(count=10, low_on=(3, 20, 34))
     deadly = patients[5]
+    if failed_before:
+        WaitingEvaluation.objects.filter(patient=deadly).update(
+            attempts=failed_before, not_before=F("since") - timedelta(hours=1)
+        )
     others = WaitingEvaluation.objects.exclude(patient=deadly)
 
     with held(BEFORE_JUDGING, patient_id=deadly.pk):
