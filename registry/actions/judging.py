@@ -19,7 +19,7 @@ from registry.models import ScanFailure, ScanRun
 from registry.monitoring.catalogue import RULES
 from registry.monitoring.rule import Rule
 from registry.queries import evidence
-from registry.queries.evidence import Candidate
+from registry.queries.evidence import Candidate, PackedHistory
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +49,17 @@ def judge_patients(
     """
     lock_patients(patient_ids=patient_ids)
     found = evidence.candidates(as_of=as_of, at=at, patient_ids=patient_ids)
+    histories = dict(
+        evidence.packed_histories(
+            patient_ids=[candidate.patient_id for candidate in found],
+            analytes=sorted({analyte for rule in RULES for analyte in rule.reads_labs}),
+        )
+    )
     failures: list[Failure] = []
     for rule in RULES:
-        _, failed = judge_batch(rule=rule, batch=found, at=at, is_whole=False, late_since=late_since)
+        _, failed = judge_batch(
+            rule=rule, batch=found, at=at, is_whole=False, late_since=late_since, histories=histories
+        )
         note_failures(failed=failed, rule=rule, batch=found, run=None, at=at)
         failures.extend(failed)
     return failures
@@ -66,13 +74,15 @@ def judge_batch(
     late_since: Mapping[int, datetime] | None = None,
     again_on: date | None = None,
     numbers: Mapping[int, int] | None = None,
+    histories: Mapping[int, PackedHistory] | None = None,
 ) -> tuple[Counts, list[Failure]]:
     """Judge a batch and store it; when the database refuses the batch, store it patient by patient.
 
-    `numbers`, `again_on`: see wake_ups.note_judgements; `late_since`, `is_whole`: alerts.store_findings.
+    `numbers`, `again_on`: see wake_ups.note_judgements; `late_since`, `is_whole`: alerts.store_findings;
+    `histories`: read already, for all rules.
     Within `acting`, with the patients locked.
     """
-    judged, failures = judge_unstored(rule=rule, batch=batch)
+    judged, failures = judge_unstored(rule=rule, batch=batch, histories=histories)
 
     def store(those: Sequence[Judged]) -> Counts:
         with transaction.atomic():
@@ -97,16 +107,21 @@ def judge_batch(
     return counts, failures
 
 
-def judge_unstored(*, rule: Rule, batch: Sequence[Candidate]) -> tuple[list[Judged], list[Failure]]:
+def judge_unstored(
+    *, rule: Rule, batch: Sequence[Candidate], histories: Mapping[int, PackedHistory] | None = None
+) -> tuple[list[Judged], list[Failure]]:
     """Judge a batch and store nothing: the findings, and for whom the rule raised."""
     judged: list[Judged] = []
     failures: list[Failure] = []
     as_of = {candidate.patient_id: candidate.as_of for candidate in batch}
-    for patient_id, packed in evidence.packed_histories(
-        patient_ids=list(as_of), analytes=rule.reads_labs, reads=rule.reads
-    ):
+    if histories is None:
+        histories = dict(
+            evidence.packed_histories(patient_ids=list(as_of), analytes=rule.reads_labs, reads=rule.reads)
+        )
+    for patient_id, packed in histories.items():
         try:
-            history = packed.unpack()
+            # Of a record that is broken in one place, the rules that do not look there are not.
+            history = packed.part(analytes=rule.reads_labs, reads=rule.reads).unpack()
             findings = rule.findings(history, as_of[patient_id])
         except SoftTimeLimitExceeded:  # the whole task is to stop; no patient is to blame
             raise

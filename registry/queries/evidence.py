@@ -7,7 +7,7 @@ patient.
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -91,6 +91,17 @@ class PackedHistory:
     labs: Mapping[str, tuple[Any, ...]]
     supports: Sequence[tuple[Any, ...]]
     events: Sequence[tuple[Any, ...]]
+
+    def part(self, *, analytes: Sequence[str], reads: frozenset[Kind]) -> "PackedHistory":
+        """Return only what a rule reads, as `packed_histories` would have given it."""
+        return replace(
+            self,
+            schedules=self.schedules if "visits" in reads else (),
+            visits=self.visits if "visits" in reads else (),
+            labs={analyte: self.labs[analyte] for analyte in analytes if analyte in self.labs},
+            supports=self.supports if "supports" in reads else (),
+            events=self.events if "events" in reads else (),
+        )
 
     def unpack(self) -> History:
         """Return the History; raises what a broken row raises, for this patient alone."""
