@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from celery import current_app
 from django.db import connection, transaction
@@ -98,6 +99,12 @@ def _begin(*, at: datetime) -> list[int]:
     Those never begun first, and those that failed and are due again, a batch at a time; then one of those
     begun before and unfinished. Which one is left to chance: the first might be the one that nobody survives.
     """
+    asked: dict[str, Any] = {
+        "at": at,
+        "limit": _BATCH,
+        "longest": _LONGEST_WAIT,
+        "most": _MOST_DOUBLINGS,
+    }
     with acting(rows=EVERYTHING), connection.cursor() as cursor:
         cursor.execute(
             """
@@ -111,7 +118,7 @@ def _begin(*, at: datetime) -> list[int]:
                 ORDER BY since, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
             RETURNING id
             """,
-            {"at": at, "limit": _BATCH, "longest": _LONGEST_WAIT, "most": _MOST_DOUBLINGS},
+            asked,
         )
         if fresh := [pk for (pk,) in cursor.fetchall()]:
             return fresh

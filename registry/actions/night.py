@@ -71,8 +71,8 @@ def unfinished_parts(*, at: datetime) -> list[int]:
 def judge_part(*, part_id: int, at: datetime) -> bool:
     """Judge one range of patients by one rule; say whether it was done here.
 
-    Not when another worker has it in hand, or had. Whoever dies leaves it waiting: the lock ends with
-    the connection.
+    Not when another worker has it in hand, or had, and not while a command judges everybody by this rule:
+    then it is handed out again. Whoever dies leaves it waiting: the lock ends with the connection.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_PART_LOCK, part_id])
@@ -83,7 +83,9 @@ def judge_part(*, part_id: int, at: datetime) -> bool:
         if part is None:
             return False
         rule = by_key(part.run.rule)
-        with scan.one_run_at_a_time(rule=rule, is_shared=True):
+        with scan.beside_other_parts(rule=rule) as is_free:
+            if not is_free:
+                return False
             span = Span(part.first_patient_id, part.last_patient_id)
             report = scan.judge_span(rule=rule, run=part.run, span=span)
         _finish_part(part, report, at=at)

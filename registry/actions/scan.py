@@ -80,7 +80,6 @@ class RunReport:
             # Who was answered before on the very record that stands is judged, only not again.
             "patients_judged": self.patients_judged + self.patients_unchanged,
             "patients_skipped_as_clear": self.patients_skipped_as_clear,
-            "patients_unchanged": self.patients_unchanged,
             "failures": [{"patient_id": codes[f.patient_id], "error": f.error} for f in self.failures],
             **asdict(self.counts),
             "seconds": round(self.seconds, 3),
@@ -368,16 +367,29 @@ def _batches(everybody: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
 
 
 @contextmanager
-def one_run_at_a_time(*, rule: Rule, is_shared: bool = False) -> Iterator[None]:
-    """Wait until no other run of this rule is under way; the lock ends with the connection at the latest.
-
-    The parts of one night share it.
-    """
-    shared = "_shared" if is_shared else ""
+def one_run_at_a_time(*, rule: Rule) -> Iterator[None]:
+    """Wait until no other run of this rule is under way; the lock ends with the connection at the latest."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_advisory_lock{shared}(%s, hashtext(%s))", [_RULE_LOCK, rule.key])
+        cursor.execute("SELECT pg_advisory_lock(%s, hashtext(%s))", [_RULE_LOCK, rule.key])
     try:
         yield
     finally:
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT pg_advisory_unlock{shared}(%s, hashtext(%s))", [_RULE_LOCK, rule.key])
+            cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [_RULE_LOCK, rule.key])
+
+
+@contextmanager
+def beside_other_parts(*, rule: Rule) -> Iterator[bool]:
+    """Keep whole runs of this rule out, which the parts of a night do together; False: one is under way.
+
+    Without waiting for it: a worker that stood here would judge nobody whose record changes.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock_shared(%s, hashtext(%s))", [_RULE_LOCK, rule.key])
+        is_ours: bool = cursor.fetchone()[0]
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock_shared(%s, hashtext(%s))", [_RULE_LOCK, rule.key])

@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
+import psycopg
 import pytest
+from django.db import connection
 
 from registry.access.scope import EVERYTHING, acting
 from registry.actions import due_runs, evaluations, night, scan
@@ -11,6 +13,7 @@ from registry.monitoring.catalogue import RULES, by_key
 from registry.queries.alert_evidence import up_to_date
 from registry.queries.evidence import Span
 from tests.factories import DAY_0, NIGHT, make_event, make_patient, make_result
+from tests.worker import application_url
 
 DAY = timedelta(days=1)
 CYTOPENIA = "prolonged_cytopenia"
@@ -139,6 +142,22 @@ def test_a_night_that_was_never_finished_is_made_up_for_by_the_next(everybody):
 
     assert run.finished_at is not None
     assert set(DueRun.objects.filter(job="nightly_scan").values_list("state", flat=True)) == {"done"}
+
+
+def test_a_part_waits_for_no_whole_run_but_is_handed_out_again(everybody):
+    """A worker that stood there would judge nobody else: two of them, and nothing is judged at all."""
+    due_runs.plan(at=at_day(30))
+    parts = due_runs.waiting_parts(at=at_day(30))
+    first = ScanPart.objects.select_related("run").get(pk=parts[0])
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
+
+    with psycopg.connect(application_url()) as whole_run:
+        whole_run.execute("SELECT pg_advisory_lock(73, hashtext(%s))", [first.run.rule])
+        assert not night.judge_part(part_id=first.pk, at=at_day(30))
+    assert first.pk in due_runs.waiting_parts(at=at_day(30) + timedelta(minutes=1))
+
+    assert night.judge_part(part_id=first.pk, at=at_day(30))
 
 
 def test_a_night_that_was_given_up_is_over_when_its_repetition_is(everybody):
