@@ -262,6 +262,7 @@ def _summary(done: list[Round]) -> dict[str, Any]:
         "patients_judged": {report.rule: report.patients_judged for report in reports},
         "patients_in_scope": {report.rule: report.patients_in_scope for report in reports},
         "patients_skipped_as_clear": {report.rule: report.patients_skipped_as_clear for report in reports},
+        "patients_unchanged": {report.rule: report.patients_unchanged for report in reports},
         "findings": {report.rule: report.counts.findings for report in reports},
         "failures": sum(len(report.failures) for report in reports),
         "by_round": [
