@@ -47,6 +47,7 @@ _STORED = (
     "decision",
     "ground_gone",
     "is_new_since_decision",
+    "late_since",
     "merged_into",
 )
 
@@ -128,12 +129,13 @@ def store_findings(
 
     The same findings again change nothing. In a whole run neither does what the calendar alone adds:
     whoever reads an alert brings it up to the run's date (queries/alert_evidence.py). `late_since`: by
-    patient, from when a new alert would have been found had the checks been running. Within `acting`,
-    with the patients locked.
+    patient, from when a new alert, or the return of one, would have been found had the checks been
+    running. Within `acting`, with the patients locked.
     """
     stored = _stored_alerts(rule, [each.patient_id for each in judged], to_change=True)
     changes = _changes(rule, judged, stored, at, is_whole=is_whole)
-    for alert in changes.new:
+    reopened = {move.alert_id for move in changes.moves if move.kind == "reopened"}
+    for alert in (*changes.new, *(alert for alert in changes.changed if alert.pk in reopened)):
         alert.late_since = (late_since or {}).get(alert.patient_id)
     _update(changes.changed)
     Alert.objects.bulk_create(changes.new, batch_size=500)

@@ -225,6 +225,25 @@ def test_a_change_that_waited_more_than_a_day_is_found_late(everybody):
     assert set(Alert.objects.values_list("late_since", flat=True)) == {waiting_since}
 
 
+def test_an_alert_that_comes_back_is_late_when_its_return_was_found_late(everybody):
+    def ends(on, reason, *, waiting_since, judged_at):
+        everybody[0].follow_up_ended_on, everybody[0].follow_up_end_reason = on, reason
+        everybody[0].save()
+        WaitingEvaluation.objects.update(since=waiting_since)
+        evaluations.judge_waiting(at=judged_at)
+        return Alert.objects.get(rule=CYTOPENIA, patient=everybody[0])
+
+    ends(None, "", waiting_since=at_day(60), judged_at=at_day(60))
+    assert ends(on_day(20), "lost", waiting_since=at_day(61), judged_at=at_day(61)).state == "withdrawn"
+
+    late = ends(None, "", waiting_since=at_day(62), judged_at=at_day(65))
+    assert (late.state, late.late_since) == ("open", at_day(62))
+
+    ends(on_day(20), "lost", waiting_since=at_day(66), judged_at=at_day(66))
+    in_time = ends(None, "", waiting_since=at_day(67), judged_at=at_day(67))
+    assert (in_time.state, in_time.late_since) == ("open", None)
+
+
 @pytest.mark.parametrize(
     "changed",
     [
