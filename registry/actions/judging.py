@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 
 from registry.actions import alerts
 from registry.actions.alerts import Counts, Judged
@@ -76,7 +76,7 @@ def judge_batch(
     numbers: Mapping[int, int] | None = None,
     histories: Mapping[int, PackedHistory] | None = None,
 ) -> tuple[Counts, list[Failure]]:
-    """Judge a batch and store it; when the database refuses the batch, store it patient by patient.
+    """Judge a batch and store it; when that fails, store it patient by patient.
 
     `numbers`, `again_on`: see wake_ups.note_judgements; `late_since`, `is_whole`: alerts.store_findings;
     `histories`: read already, for all rules.
@@ -96,13 +96,17 @@ def judge_batch(
 
     try:
         return store(judged), failures
-    except DatabaseError:
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception:  # the database refused a row, or a rule fails when asked for its next day (G-9)
         logger.exception("storing a batch of rule %s failed, storing each patient alone", rule.key)
     counts = Counts()
     for each in judged:
         try:
             counts.add(store([each]))
-        except DatabaseError as error:
+        except SoftTimeLimitExceeded:
+            raise
+        except Exception as error:  # noqa: BLE001 - one broken record blinds nobody (G-9)
             failures.append(_failure(rule, each.patient_id, error))
     return counts, failures
 

@@ -1,5 +1,6 @@
 """The nightly scan: in parts, over whoever changed or is called by the calendar (reliability.md 3)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -158,6 +159,18 @@ def test_a_part_waits_for_no_whole_run_but_is_handed_out_again(everybody):
     assert first.pk in due_runs.waiting_parts(at=at_day(30) + timedelta(minutes=1))
 
     assert night.judge_part(part_id=first.pk, at=at_day(30))
+
+
+def test_a_rule_that_fails_only_at_its_next_day_blinds_nobody_else(everybody):  # G-9
+    def fails_for_one(history, as_of, limits):
+        if history.patient_id == everybody[0].pk:
+            raise OverflowError("a date beyond the year 9999")
+
+    rule = replace(by_key(CYTOPENIA), wakes=fails_for_one)
+    (report,) = scan.run_rules(as_of=None, at=at_day(120), trigger="command", rules=[rule])
+
+    assert [failure.patient_id for failure in report.failures] == [everybody[0].pk]
+    assert Alert.objects.filter(rule=CYTOPENIA, patient=everybody[1]).exists()
 
 
 def test_a_night_that_was_given_up_is_over_when_its_repetition_is(everybody):
