@@ -83,6 +83,8 @@ def test_possible_findings_stand_in_a_box_of_their_own(as_user, officer, drawn):
     assert patients_on(answer) == ["SURE"]
     assert patients_on(answer, name="possible") == ["MAYBE", "LITTLE"]
     assert "1 open shown, 2 cannot be excluded." in words_of(answer)
+    assert "1 alert shown" in words_of(as_user(officer).get(QUEUE + "?state=open&patient=SURE"))
+    assert "0 alerts shown" in words_of(as_user(officer).get(QUEUE + "?state=decided"))
 
 
 def test_what_is_grave_and_not_excluded_stands_above_the_queue(as_user, officer, drawn):

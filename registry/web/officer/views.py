@@ -225,7 +225,7 @@ def _footer(filters: officer_queue.Filters, page: Page[Alert], counts: officer_q
     """What is shown and what is not, so that nothing hides behind a filter."""
     here, all_of_them = len(page.object_list), page.paginator.count
     part = f"{here}" if here == all_of_them else f"{here} of {all_of_them}"
-    words = "open" if filters.state == "queue" else "alerts"
+    words = "open" if filters.state == "queue" else "alert" if all_of_them == 1 else "alerts"
     return f"{part} {words} shown, {counts.by_tab['possible']} cannot be excluded."
 
 
