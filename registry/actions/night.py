@@ -7,9 +7,12 @@ has nothing to build on: after a change of rules, limits or lists, of the date j
 
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from registry.access.scope import EVERYTHING, acting
 from registry.actions import scan
@@ -17,6 +20,7 @@ from registry.actions.alerts import Counts
 from registry.actions.scan import RunReport
 from registry.models import DueRun, ScanFailure, ScanPart, ScanRun
 from registry.monitoring.catalogue import RULES, by_key
+from registry.monitoring.rule import Rule
 from registry.queries import evidence, wake_ups
 from registry.queries.evidence import Span
 
@@ -57,11 +61,16 @@ def plan_parts(*, slots: list[DueRun], at: datetime, as_of: date | None) -> list
 def unfinished_parts(*, at: datetime) -> list[int]:
     """Return the ids of the parts that still wait, oldest first: what a lost task or worker left behind.
 
-    Without those of a night that could not be finished for most of a day: the next one makes up for it.
+    Without those of a night that could not be finished for most of a day, or was begun with another version
+    of its rule: the next one makes up for it.
     """
+    in_force = reduce(or_, (Q(run__rule=rule.key, run__rule_version=rule.version) for rule in RULES))
     return list(
         ScanPart.objects.filter(
-            finished_at__isnull=True, run__finished_at__isnull=True, run__started_at__gt=at - _GIVEN_UP_AFTER
+            in_force,
+            finished_at__isnull=True,
+            run__finished_at__isnull=True,
+            run__started_at__gt=at - _GIVEN_UP_AFTER,
         )
         .order_by("pk")
         .values_list("pk", flat=True)
@@ -83,9 +92,12 @@ def judge_part(*, part_id: int, at: datetime) -> bool:
         if part is None:
             return False
         rule = by_key(part.run.rule)
+        if part.run.rule_version != rule.version:
+            return False  # of another version than this process has: not its to answer for
         with scan.beside_other_parts(rule=rule) as is_free:
             if not is_free:
                 return False
+            _begin_anew_where_nothing_stands(part.run, rule)
             span = Span(part.first_patient_id, part.last_patient_id)
             report = scan.judge_span(rule=rule, run=part.run, span=span)
         _finish_part(part, report, at=at)
@@ -93,6 +105,14 @@ def judge_part(*, part_id: int, at: datetime) -> bool:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_PART_LOCK, part_id])
+
+
+def _begin_anew_where_nothing_stands(run: ScanRun, rule: Rule) -> None:
+    """Judge from raw after all when somebody scanned as of another date since the night was planned."""
+    if run.is_from_raw or wake_ups.can_build_on_earlier(rule=rule, as_of=run.as_of, at=run.started_at):
+        return
+    run.is_from_raw = True
+    run.save(update_fields=["is_from_raw"])
 
 
 def _finish_part(part: ScanPart, report: RunReport, *, at: datetime) -> None:

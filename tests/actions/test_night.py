@@ -322,3 +322,24 @@ def test_the_recount_waits_for_the_night_and_the_digest_for_its_hour(everybody):
     assert [due_runs.run_job(job=job, at=at) for job in ("digest", "recount")] == [1, 1]
     assert due_runs.waiting_jobs(at=at) == []
     assert due_runs.run_job(job="recount", at=at) == 0
+
+
+def test_a_night_begun_with_another_version_is_left_and_planned_anew(everybody):
+    due_runs.plan(at=at_day(30))
+    left = due_runs.waiting_parts(at=at_day(30))
+    ScanRun.objects.update(rule_version=99)
+
+    assert not any(night.judge_part(part_id=part_id, at=at_day(30)) for part_id in left)
+    assert set(due_runs.waiting_parts(at=at_day(30))).isdisjoint(left)
+
+
+def test_a_scan_as_of_another_date_between_plan_and_part_is_made_good_by_the_part(everybody):
+    nightly(30)
+    due_runs.plan(at=at_day(31))
+    parts = due_runs.waiting_parts(at=at_day(31))
+    scan.run_rules(as_of=on_day(300), at=at_day(31), trigger="command")
+
+    for part_id in parts:
+        night.judge_part(part_id=part_id, at=at_day(31))
+
+    assert differences(31) == []
