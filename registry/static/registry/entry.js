@@ -12,8 +12,8 @@ async function obstacleTo(form) {
   if (answer.type === "opaqueredirect") return "signed-out";
   if (!answer.ok) return "";
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const personOf = (page) => page.querySelector(".bar__person strong")?.textContent;
-  if (personOf(fresh) !== personOf(document)) return "other-person";
+  const personOf = (page) => page.querySelector("[data-person]")?.dataset.person;
+  if (!personOf(fresh) || personOf(fresh) !== personOf(document)) return "other-person";
   // Who signed in again has a new token; the one of this page would be refused.
   const token = fresh.querySelector("input[name=csrfmiddlewaretoken]");
   if (token) form.querySelector("input[name=csrfmiddlewaretoken]").value = token.value;
