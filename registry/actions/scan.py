@@ -29,9 +29,9 @@ from registry.monitoring.rule import Rule
 from registry.queries import evidence, wake_ups
 from registry.queries.dictionaries import lists_of
 from registry.queries.evidence import BATCH, Candidate, Span
-from registry.queries.fingerprints import Parts, answered_before, fingerprints, standing_alerts
+from registry.queries.fingerprints import Parts, answered_before, fingerprints
 from registry.queries.missed_nights import missed_since
-from registry.queries.preselection import Readings, patients_who_could
+from registry.queries.preselection import Readings, patients_who_could, standing_alerts
 
 logger = logging.getLogger(__name__)
 
@@ -278,7 +278,7 @@ def _pass_over_answered(
         there = evidence.days_of_sites(as_of=run.as_of, at=run.started_at, patient_ids=whom)
         numbers = fingerprints(rule=rule, patient_ids=whom, parts=shared.parts)
         answered = answered_before(rule=rule, candidates=there, numbers=numbers)
-        standing = standing_alerts(rule=rule, span=span)
+        standing = standing_alerts(rule=rule, first_id=span.first_id, last_id=span.last_id)
     stands = sum(standing.get(patient_id, 0) for patient_id in answered)
     report.patients_unchanged = sum(each.is_in_scope for each in there if each.patient_id in answered)
     report.counts.findings += stands

@@ -18,7 +18,7 @@ from typing import Any
 from django.db import connection
 
 from registry.monitoring.rule import Kind, Rule
-from registry.queries.evidence import Candidate, Span
+from registry.queries.evidence import Candidate
 from registry.queries.malignancy_words import lists_in_force
 
 _PATIENTS = """
@@ -139,18 +139,3 @@ def answered_before(*, rule: Rule, candidates: Sequence[Candidate], numbers: Map
             and judged_as_of <= as_of[patient_id]
             and (wake_on is None or as_of[patient_id] < wake_on)
         }
-
-
-def standing_alerts(*, rule: Rule, span: Span) -> dict[int, int]:
-    """Return by patient of a range how many alerts have a finding that stands."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT patient_id, count(*) FROM registry_alert
-            WHERE rule = %s AND patient_id BETWEEN %s AND %s AND merged_into_id IS NULL AND NOT ground_gone
-              AND state NOT IN ('resolved', 'withdrawn')
-            GROUP BY patient_id
-            """,
-            [rule.key, span.first_id, span.last_id],
-        )
-        return dict(cursor.fetchall())

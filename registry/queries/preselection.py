@@ -24,9 +24,10 @@ from registry.queries.packed_labs import Kind, Packing
 _AT_ONCE = 5_000
 
 _STANDING = """
-    SELECT patient_id FROM registry_alert
+    SELECT patient_id, count(*) FROM registry_alert
     WHERE rule = %(rule)s AND merged_into_id IS NULL AND NOT ground_gone
       AND state NOT IN ('resolved', 'withdrawn') AND patient_id BETWEEN %(first)s AND %(last)s
+    GROUP BY patient_id
 """
 _RANGES = """
     SELECT id, lead(id) OVER (ORDER BY id) - 1 FROM (
@@ -62,9 +63,7 @@ def patients_who_could(
         return None
     first_id = _LOWEST_ID if first_id is None else first_id
     last_id = _HIGHEST_ID if last_id is None else last_id
-    with connection.cursor() as cursor:
-        cursor.execute(_STANDING, {"rule": rule.key, "first": first_id, "last": last_id})
-        found = {row[0] for row in cursor.fetchall()}
+    found = set(standing_alerts(rule=rule, first_id=first_id, last_id=last_id))
     for first, last in ranges(first_id=first_id, last_id=last_id, size=_AT_ONCE):
         asked = _Asked(
             rule.limits, latest_day, earliest_day, first, last, {} if readings is None else readings
@@ -72,6 +71,13 @@ def patients_who_could(
         for condition in rule.needs.any_of:
             found |= _meeting(condition, asked)
     return found
+
+
+def standing_alerts(*, rule: Rule, first_id: int, last_id: int) -> dict[int, int]:
+    """Return by patient of a range how many alerts of the rule have a finding that stands."""
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, {"rule": rule.key, "first": first_id, "last": last_id})
+        return dict(cursor.fetchall())
 
 
 def ranges(*, first_id: int, last_id: int, size: int) -> Iterator[tuple[int, int]]:
