@@ -12,6 +12,12 @@ Verb = Literal[
     "see_patients",
     "enter_record",
     "sign_record",
+    "enrol_patients",
+    "transfer_patients",
+    "ask_questions",
+    "answer_questions",
+    "lock_record",
+    "unlock_record",
     "see_alerts",
     "review_alerts",
     "manage_schedules",
@@ -23,21 +29,47 @@ Verb = Literal[
 ]
 
 VERBS_OF: dict[str, frozenset[Verb]] = {
-    "coordinator": frozenset({"see_patients", "enter_record", "see_alerts", "see_status"}),
-    "investigator": frozenset({"see_patients", "enter_record", "sign_record", "see_alerts", "see_status"}),
-    "safety_officer": frozenset({"see_patients", "see_alerts", "review_alerts", "see_status"}),
+    "coordinator": frozenset(
+        {"see_patients", "enter_record", "enrol_patients", "answer_questions", "see_alerts", "see_status"}
+    ),
+    "investigator": frozenset(
+        {
+            "see_patients",
+            "enter_record",
+            "sign_record",
+            "enrol_patients",
+            "answer_questions",
+            "see_alerts",
+            "see_status",
+        }
+    ),
+    "safety_officer": frozenset(
+        {"see_patients", "see_alerts", "review_alerts", "ask_questions", "see_status"}
+    ),
     "safety_lead": frozenset(
         {
             "see_patients",
             "see_alerts",
             "review_alerts",
+            "ask_questions",
+            "unlock_record",
             "see_status",
             "manage_notifications",
             "answer_for_checks",
         }
     ),
     "data_manager": frozenset(
-        {"see_patients", "see_alerts", "manage_schedules", "see_status", "manage_notifications"}
+        {
+            "see_patients",
+            "see_alerts",
+            "transfer_patients",
+            "ask_questions",
+            "lock_record",
+            "unlock_record",
+            "manage_schedules",
+            "see_status",
+            "manage_notifications",
+        }
     ),
     "sponsor": frozenset({"take_exports"}),
     # Keeps accounts and machinery; sees no clinical data.

@@ -20,6 +20,7 @@ from registry.actions.laboratory import (
     retract_lab_result,
 )
 from registry.actions.refused import refuse_if
+from registry.actions.visit_parts import VisitPart, problems_of_parts
 from registry.clinical.code_lists import TEXT_LIMITS
 from registry.clinical.record_checks import check_support, check_text, check_visit
 from registry.clinical.refusals import Problem
@@ -146,6 +147,7 @@ def record_visit(
     results: Sequence[ResultEntry] = (),
     supports: Sequence[SupportEntry] = (),
     not_done: Sequence[NotDoneEntry] = (),
+    parts: Sequence[VisitPart] = (),
     submission: UUID,
     by: User | None,
     at: datetime,
@@ -164,6 +166,7 @@ def record_visit(
         entry=entry,
         results=results,
         supports=supports,
+        parts=parts,
         today=today,
     )
     refuse_if(problem for missing in not_done for problem in not_done_problems(entry=missing))
@@ -190,6 +193,8 @@ def record_visit(
         _set_not_done(visit, not_done, by=by, at=at)
         record_results(patient=patient, visit=visit, entries=results, by=by, at=at, today=today)
         _record_supports(patient=patient, entries=supports, by=by, at=at)
+        for part in parts:
+            part.store(visit=visit, by=by, at=at)
         nudge(patient_id=patient.pk)
     return visit
 
@@ -204,6 +209,7 @@ def change_visit(
     supports: Sequence[SupportEntry] = (),
     removed_supports: Sequence[int] = (),
     not_done: Sequence[NotDoneEntry] = (),
+    parts: Sequence[VisitPart] = (),
     reason: str,
     by: User | None,
     at: datetime,
@@ -228,6 +234,7 @@ def change_visit(
         entry=entry,
         results=[*results, *corrections],
         supports=supports,
+        parts=parts,
         today=today,
     )
     with transaction.atomic(), because(reason):
@@ -251,6 +258,8 @@ def change_visit(
         record_results(patient=patient, visit=current, entries=results, by=by, at=at, today=today)
         SupportiveTreatment.objects.filter(patient=patient, pk__in=removed_supports).delete()
         _record_supports(patient=patient, entries=supports, by=by, at=at)
+        for part in parts:
+            part.store(visit=current, by=by, at=at)
         nudge(patient_id=patient.pk)
     return current
 
@@ -263,6 +272,7 @@ def _refuse_impossible(
     entry: VisitEntry,
     results: Sequence[ResultEntry],
     supports: Sequence[SupportEntry],
+    parts: Sequence[VisitPart],
     today: date,
 ) -> None:
     later = (
@@ -281,6 +291,7 @@ def _refuse_impossible(
                 for support in supports
                 for p in support_problems(patient=patient, entry=support, today=today)
             ),
+            *problems_of_parts(parts=parts, patient=patient, visited_on=entry.visited_on, today=today),
         ]
     )
 

@@ -53,5 +53,7 @@ def conflict_between(*, form: VisitSheetForm, sheet: VisitSheet) -> Conflict:
         if not result and row.analyte.key in missing:
             theirs = f"not done: {missing[row.analyte.key]}"
         pairs.append((row.analyte.name, typed, theirs))
+    for section in form.sections:
+        pairs += section.compared()
     who, at = latest_change(visit=there)
     return Conflict(who, at, tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2]))

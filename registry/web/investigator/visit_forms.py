@@ -8,6 +8,7 @@ from django import forms
 from django.http import QueryDict
 
 from registry.actions.laboratory import ResultEntry
+from registry.actions.visit_parts import VisitPart
 from registry.actions.visits import (
     NotDoneEntry,
     ResultChange,
@@ -21,6 +22,7 @@ from registry.queries.visit_sheet import VisitSheet
 from registry.web.investigator.dates import PartsField
 from registry.web.investigator.fields import LongText, Radios, RecordForm, TextInput, text
 from registry.web.investigator.row_forms import About, ResultForm, SupportForm
+from registry.web.investigator.sections import sections_of
 
 # What nearly every follow-up visit reports; the others wait below, open when one of them is filled.
 ROUTINE = ("ANC", "WBC", "HGB", "PLT", "ALC", "MCV", "CD19", "IGG", "CRP", "FERRITIN", "CREATININE")
@@ -129,6 +131,7 @@ class VisitSheetForm:
             for key, analyte in _in_order().items()
         ]
         self.supports = [SupportForm(data, about=about, number=number) for number in range(_BLANK_SUPPORTS)]
+        self.sections = sections_of(about=about, sheet=sheet, data=data)
         self.removed = _numbers(data, "remove-support")
         self.recorded_supports = [(support, support.pk in self.removed) for support in sheet.supports]
 
@@ -140,6 +143,7 @@ class VisitSheetForm:
         visited_on = self.visit.cleaned_data.get("visited_on")
         for row in self.rows:
             row.judge(visited_on=visited_on, is_date_wrong=self.visit.has_error("visited_on"))
+        forms_valid += [section.is_valid(visited_on=visited_on) for section in self.sections]
         return all(forms_valid) and not any(row.errors for row in self.rows)
 
     @property
@@ -162,6 +166,8 @@ class VisitSheetForm:
             found += row.summary(prefix=f"{row.analyte.name}: ")
         for support in self.supports:
             found += support.summary(prefix=f"Treatment {support.number + 1}: ")
+        for section in self.sections:
+            found += section.problems
         return found + (self.reason.summary() if self.reason is not None else [])
 
     def new_results(self) -> list[ResultEntry]:
@@ -180,6 +186,10 @@ class VisitSheetForm:
 
     def new_supports(self) -> list[SupportEntry]:
         return [support.entry for support in self.supports if support.entry is not None]
+
+    def parts(self) -> list[VisitPart]:
+        """What the further sections bring."""
+        return [part for section in self.sections if (part := section.part()) is not None]
 
     def removed_supports(self) -> list[int]:
         return [support.pk for support, is_removed in self.recorded_supports if is_removed]

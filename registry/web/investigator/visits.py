@@ -126,6 +126,7 @@ def _save(request: HttpRequest, place: Place, form: VisitSheetForm) -> Visit:
         "results": form.new_results(),
         "supports": form.new_supports(),
         "not_done": form.not_done(),
+        "parts": form.parts(),
         "by": get_user(request),
         "at": now(),
         "today": place.today,

@@ -1,0 +1,55 @@
+"""The sections of the visit form beyond visit, results and treatments: one file each, listed here."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
+
+from django.http import QueryDict
+
+from registry.actions.visit_parts import VisitPart
+from registry.queries.visit_sheet import VisitSheet
+from registry.web.investigator.row_forms import About
+
+
+class Section(Protocol):
+    """One section of the visit form. Its fields are named with its `key` and a hyphen in front.
+
+    `template` shows it, with `section` and `course` in the context. It is bound when the page was sent or
+    comes back from a draft, and shows what is recorded otherwise.
+    """
+
+    key: str
+    title: str
+    template: str
+
+    def is_valid(self, *, visited_on: date | None) -> bool:
+        """Judge what was typed; errors stand beside their fields."""
+
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        """Every error as the id of its field and words, for the summary at the top."""
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether it holds something to see: typed, or recorded."""
+
+    def part(self) -> VisitPart | None:
+        """What is to be stored; None when the section says nothing. After is_valid only."""
+
+    def compared(self) -> list[tuple[str, str, str]]:
+        """Field in words, what was typed, what is recorded: for two people at one visit."""
+
+
+class SectionKind(Protocol):
+    """Makes a section: with what is recorded of the sheet's visit, or with what was typed."""
+
+    def __call__(self, *, about: About, sheet: VisitSheet, data: QueryDict | None) -> Section: ...
+
+
+# In the order of the page.
+SECTIONS: Sequence[SectionKind] = ()
+
+
+def sections_of(*, about: About, sheet: VisitSheet, data: QueryDict | None) -> list[Section]:
+    """Return the sections of one page."""
+    return [make(about=about, sheet=sheet, data=data) for make in SECTIONS]
