@@ -10,6 +10,7 @@ from registry.models.notification import AlertNews, Notification, NotificationPr
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
 from registry.models.preselection import LabsToRepack, PackedLabs, ReportScreening
+from registry.models.question import Question, QuestionMessage
 from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
 from registry.models.visit import Score, SupportiveTreatment, Visit
@@ -42,6 +43,8 @@ __all__ = [
     "Patient",
     "Product",
     "Pseudonym",
+    "Question",
+    "QuestionMessage",
     "RecountRun",
     "ReportScreening",
     "ScanFailure",

@@ -21,6 +21,7 @@ from registry.models.notification import AlertNews, Notification, NotificationPr
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
 from registry.models.preselection import LabsToRepack, PackedLabs, ReportScreening
+from registry.models.question import Question, QuestionMessage
 from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
 from registry.models.visit import Score, SupportiveTreatment, Visit
@@ -184,6 +185,15 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
             ("id", "actor_id", "reason", "op", "tbl", "pk_text", "patient_id", "old", "new"),
             "holds every field of every row, in the internal profile only",
         ),
+    ),
+    Question: _nothing(
+        UNSIGHTED,
+        "id public_id patient fact state asked_by asked_at due_on check_key check_version ground answered_at"
+        " closed_at closed_because",
+    ),
+    QuestionMessage: _nothing(
+        UNSIGHTED,
+        "id question patient at by kind from_state to_state text value because check_key alert due_on",
     ),
     ApiKey: _nothing(
         UNSIGHTED,
