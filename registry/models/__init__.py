@@ -3,8 +3,11 @@
 from registry.models.adverse_event import AdverseEvent, AdverseEventFollowUp
 from registry.models.alert import Alert, AlertMove, ScanFailure, ScanPart, ScanRun
 from registry.models.audit import AuditEvent
+from registry.models.consent import Consent, ConsentVersion, ConsentWithdrawal
+from registry.models.contact import AnnualContact, ContactAttempt
 from registry.models.dictionary import DictionaryTerm, DictionaryVersion
-from registry.models.export import ApiKey, ExportRecord, Pseudonym
+from registry.models.draft import Draft
+from registry.models.export import ApiKey, CasebookTaken, ExportRecord, Pseudonym
 from registry.models.laboratory import LabNotDone, LabResult
 from registry.models.notification import AlertNews, Notification, NotificationPreference
 from registry.models.patient import Course, Infusion, Patient
@@ -12,6 +15,7 @@ from registry.models.people import Membership, User
 from registry.models.preselection import LabsToRepack, PackedLabs, ReportScreening
 from registry.models.question import Question, QuestionMessage
 from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
+from registry.models.site_stay import SiteStay
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
 from registry.models.visit import Score, SupportiveTreatment, Visit
 from registry.models.watchman import OutsidePing, RecountRun
@@ -22,11 +26,18 @@ __all__ = [
     "Alert",
     "AlertMove",
     "AlertNews",
+    "AnnualContact",
     "ApiKey",
     "AuditEvent",
+    "CasebookTaken",
+    "Consent",
+    "ConsentVersion",
+    "ConsentWithdrawal",
+    "ContactAttempt",
     "Course",
     "DictionaryTerm",
     "DictionaryVersion",
+    "Draft",
     "DueRun",
     "ExportRecord",
     "Heartbeat",
@@ -53,6 +64,7 @@ __all__ = [
     "ScheduledVisit",
     "Score",
     "Site",
+    "SiteStay",
     "Sponsor",
     "Study",
     "SupportiveTreatment",

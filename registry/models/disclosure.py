@@ -14,8 +14,11 @@ from django.db.models import Model
 from registry.models.adverse_event import AdverseEvent, AdverseEventFollowUp
 from registry.models.alert import Alert, AlertMove, ScanFailure, ScanPart, ScanRun
 from registry.models.audit import AuditEvent
+from registry.models.consent import Consent, ConsentVersion, ConsentWithdrawal
+from registry.models.contact import AnnualContact, ContactAttempt
 from registry.models.dictionary import DictionaryTerm, DictionaryVersion
-from registry.models.export import ApiKey, ExportRecord, Pseudonym
+from registry.models.draft import Draft
+from registry.models.export import ApiKey, CasebookTaken, ExportRecord, Pseudonym
 from registry.models.laboratory import LabNotDone, LabResult
 from registry.models.notification import AlertNews, Notification, NotificationPreference
 from registry.models.patient import Course, Infusion, Patient
@@ -23,6 +26,7 @@ from registry.models.people import Membership, User
 from registry.models.preselection import LabsToRepack, PackedLabs, ReportScreening
 from registry.models.question import Question, QuestionMessage
 from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
+from registry.models.site_stay import SiteStay
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
 from registry.models.visit import Score, SupportiveTreatment, Visit
 from registry.models.watchman import OutsidePing, RecountRun
@@ -82,6 +86,8 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         patient=PATIENT,
         missed_reason=FREE_TEXT,
         new_malignancy_text=FREE_TEXT,
+        contact_mode="the site's own note; the files of the contract have no such column",
+        comments=FREE_TEXT,
         submission=MACHINERY,
         version=MACHINERY,
         entered_by=STAFF,
@@ -138,6 +144,54 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         by=STAFF,
         reason=FREE_TEXT,
     ),
+    ConsentVersion: _says(
+        "study version title text_digest effective_from scopes",
+        id=KEY,
+        entered_by=STAFF,
+        entered_at=MACHINERY,
+    ),
+    Consent: _says(
+        "study version given_on scopes entered_at origin replaced_at",
+        id=KEY,
+        patient=PATIENT,
+        submission=MACHINERY,
+        replaced_reason=FREE_TEXT,
+        entered_by=STAFF,
+    ),
+    ConsentWithdrawal: _says(
+        "withdrawn_on scopes entered_at origin annulled_at",
+        id=KEY,
+        patient=PATIENT,
+        submission=MACHINERY,
+        reason=FREE_TEXT,
+        annulled_reason=FREE_TEXT,
+        annulled_by=STAFF,
+        entered_by=STAFF,
+    ),
+    AnnualContact: _says(
+        "visit way blood_disorder serious_infection autoimmune_or_neurological malignancy_event"
+        " blood_disorder_event serious_infection_event autoimmune_or_neurological_event entered_at origin",
+        id=KEY,
+        patient=PATIENT,
+        contact_details="whether a person can be reached is the site's own affair",
+        entered_by=STAFF,
+    ),
+    ContactAttempt: _says(
+        "course code attempted_on way outcome entered_at origin",
+        id=KEY,
+        patient=PATIENT,
+        note=FREE_TEXT,
+        entered_by=STAFF,
+    ),
+    SiteStay: _says(
+        "study site stay",
+        id=KEY,
+        patient=PATIENT,
+        submission=MACHINERY,
+        reason=FREE_TEXT,
+        moved_by=STAFF,
+        moved_at=MACHINERY,
+    ),
     Pseudonym: _says("code", id=KEY, sponsor=KEY, patient=PATIENT),
     ScanRun: _nothing(
         MACHINERY,
@@ -170,6 +224,10 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     ),
     NotificationPreference: _nothing(STAFF, "id user wants_digest changed_at"),
     Heartbeat: _nothing(MACHINERY, "name at"),
+    Draft: _nothing(
+        "what somebody types and has not sent is no record",
+        "id user patient key page form version payload saved_at",
+    ),
     DictionaryVersion: _nothing(
         LICENSED,
         "id dictionary version number revision name digest is_in_force rows loaded_at",
@@ -199,6 +257,7 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         UNSIGHTED,
         "digest token_key user created expiry sponsor study scopes last_used_on revoked_at",
     ),
+    CasebookTaken: _nothing(UNSIGHTED, "id patient at by row_count sha256"),
     ExportRecord: _nothing(UNSIGHTED, "id at study by key_prefix dataset format profile row_count sha256"),
     User: _nothing(
         STAFF,
