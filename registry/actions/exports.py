@@ -4,7 +4,7 @@ from datetime import datetime
 
 from registry.access.roles import require
 from registry.access.scope import NOTHING, acting
-from registry.models import ExportRecord, Study, User
+from registry.models import CasebookTaken, ExportRecord, Patient, Study, User
 
 
 def record(
@@ -31,3 +31,11 @@ def record(
             row_count=row_count,
             sha256=sha256,
         )
+
+
+def record_casebook(
+    *, patient: Patient, row_count: int, sha256: str, by: User, at: datetime
+) -> CasebookTaken:
+    """Keep that somebody took a copy of a patient's record; raises NotAllowed for whoever may not see it."""
+    require(by, "see_patients", patient=patient)
+    return CasebookTaken.objects.create(patient=patient, at=at, by=by, row_count=row_count, sha256=sha256)

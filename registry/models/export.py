@@ -58,3 +58,16 @@ class ExportRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dataset} {self.at:%Y-%m-%d %H:%M}"
+
+
+class CasebookTaken(models.Model):
+    """One taking of a patient's casebook as a file: by whom, when, how many rows, the digest of its words."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    row_count = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return f"casebook {self.at:%Y-%m-%d %H:%M}"

@@ -56,6 +56,8 @@ GET = """
     patients/<patient>/visits/<code>/             | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/visits/<code>/saved/       | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/results/<result>/          | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/casebook/                  | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
+    patients/<patient>/casebook.pdf               | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
     patients/<patient>/events/                    | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/events/<event>/follow-up/  | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     alerts/                                       | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 403   | 403   | 200   | 302
@@ -86,6 +88,7 @@ POST = """
     patients/<patient>/visits/<code>/             | 302    | 409   | 409 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/results/<result>/          | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/events/<event>/follow-up/  | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/casebook.pdf               | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/events/                    | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     alerts/                                       | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
     alerts/<alert>/                               | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
@@ -111,6 +114,7 @@ NO_FORM = {
     "account/logout/",
     "patients/",
     "patients/<patient>/",
+    "patients/<patient>/casebook/",
     "patients/<patient>/visits/<code>/saved/",
     "api/v1/docs/",
     "api/v1/problems/<kind>",

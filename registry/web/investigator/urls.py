@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from registry.web.investigator import events, patients, results, visits
+from registry.web.investigator import casebook, events, patients, results, visits
 
 app_name = "investigator"
 
@@ -27,6 +27,8 @@ urlpatterns = [
     path("<uuid:public_id>/visits/<visit_code:code>/", visits.visit, name="visit"),
     path("<uuid:public_id>/visits/<visit_code:code>/saved/", visits.visit_saved, name="visit_saved"),
     path("<uuid:public_id>/results/<int:result_id>/", results.correct_result, name="result"),
+    path("<uuid:public_id>/casebook/", casebook.page, name="casebook"),
+    path("<uuid:public_id>/casebook.pdf", casebook.pdf, name="casebook_pdf"),
     path("<uuid:public_id>/events/", events.events, name="events"),
     path("<uuid:public_id>/events/<int:event_id>/follow-up/", events.follow_up, name="follow_up"),
 ]
