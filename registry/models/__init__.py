@@ -7,7 +7,7 @@ from registry.models.consent import Consent, ConsentVersion, ConsentWithdrawal
 from registry.models.contact import AnnualContact, ContactAttempt
 from registry.models.dictionary import DictionaryTerm, DictionaryVersion
 from registry.models.draft import Draft
-from registry.models.export import ApiKey, CasebookTaken, ExportRecord, Pseudonym
+from registry.models.export import ApiKey, ExportRecord, Pseudonym
 from registry.models.laboratory import LabNotDone, LabResult
 from registry.models.notification import AlertNews, Notification, NotificationPreference
 from registry.models.patient import Course, Infusion, Patient
@@ -29,7 +29,6 @@ __all__ = [
     "AnnualContact",
     "ApiKey",
     "AuditEvent",
-    "CasebookTaken",
     "Consent",
     "ConsentVersion",
     "ConsentWithdrawal",

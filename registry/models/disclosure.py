@@ -18,7 +18,7 @@ from registry.models.consent import Consent, ConsentVersion, ConsentWithdrawal
 from registry.models.contact import AnnualContact, ContactAttempt
 from registry.models.dictionary import DictionaryTerm, DictionaryVersion
 from registry.models.draft import Draft
-from registry.models.export import ApiKey, CasebookTaken, ExportRecord, Pseudonym
+from registry.models.export import ApiKey, ExportRecord, Pseudonym
 from registry.models.laboratory import LabNotDone, LabResult
 from registry.models.notification import AlertNews, Notification, NotificationPreference
 from registry.models.patient import Course, Infusion, Patient
@@ -257,7 +257,6 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         UNSIGHTED,
         "digest token_key user created expiry sponsor study scopes last_used_on revoked_at",
     ),
-    CasebookTaken: _nothing(UNSIGHTED, "id patient at by row_count sha256"),
     ExportRecord: _nothing(UNSIGHTED, "id at study by key_prefix dataset format profile row_count sha256"),
     User: _nothing(
         STAFF,

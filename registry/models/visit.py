@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from registry.clinical import code_lists
+from registry.clinical.visit_contact import CONTACT_MODES
 from registry.clinical.visit_windows import UNSCHEDULED
 from registry.models.constraints import one_of
 from registry.models.patient import Course, Patient
@@ -37,12 +38,18 @@ class Visit(Entered):
     missed_reason = models.CharField(max_length=500, blank=True)
     new_malignancy = models.BooleanField(null=True, blank=True)
     new_malignancy_text = models.TextField(blank=True)
+    # Of the site's own pages; the files of an import have no such columns.
+    contact_mode = models.CharField(
+        max_length=12, blank=True, default="", db_default="", choices=list(CONTACT_MODES.items())
+    )
+    comments = models.TextField(blank=True, default="", db_default="")
     submission = models.UUIDField(null=True, unique=True, editable=False)
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
         constraints = [
             one_of("status", code_lists.VISIT_STATUSES, table="visit"),
+            one_of("contact_mode", CONTACT_MODES, table="visit", or_empty=True),
             models.UniqueConstraint(
                 fields=["course", "code"], condition=~Q(code=UNSCHEDULED), name="visit_is_recorded_once"
             ),

@@ -16,6 +16,7 @@ from tests.factories import DAY_0, make_patient, make_result, make_visit
 NOT_AUDITED = {
     "registry_waitingevaluation": "who is to be judged: gone when done",
     "registry_alertnews": "what is to be told by mail: gone when the mail is made",
+    "registry_draft": "typing that nobody sent: it becomes a record, and is audited, when it is saved",
     "registry_duerun": "the machinery's own timetable",
     "registry_heartbeat": "overwritten every minute",
     "registry_packedlabs": "a copy of results that is made again when they change",
