@@ -11,16 +11,12 @@ from types import MappingProxyType
 
 from registry.clinical.code_lists import CodeList
 from registry.clinical.study_days import add_months
+from registry.clinical.visit_contact import CONTACT_MODES
 from registry.clinical.visit_windows import VisitWindow
 
+# The ways of visit_contact.py, the commonest first.
 WAYS: CodeList = MappingProxyType(
-    {
-        "phone": "Phone",
-        "video": "Video call",
-        "letter": "Letter or e-mail",
-        "visit": "In person",
-        "other": "GP, registry or another source",
-    }
+    {way: CONTACT_MODES[way] for way in ("phone", "video", "letter", "on_site", "other_source")}
 )
 # What reaches the patient at home and so needs the consent to be contacted; a source is asked without.
 REMOTE_WAYS = frozenset({"phone", "video", "letter"})

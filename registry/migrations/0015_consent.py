@@ -38,19 +38,6 @@ class Migration(migrations.Migration):
                         max_length=6,
                     ),
                 ),
-                (
-                    "way",
-                    models.CharField(
-                        choices=[
-                            ("phone", "Phone"),
-                            ("video", "Video call"),
-                            ("letter", "Letter or e-mail"),
-                            ("visit", "In person"),
-                            ("other", "GP, registry or another source"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
                 ("blood_disorder", models.BooleanField(null=True)),
                 ("serious_infection", models.BooleanField(null=True)),
                 ("autoimmune_or_neurological", models.BooleanField(null=True)),
@@ -186,13 +173,13 @@ class Migration(migrations.Migration):
                     "way",
                     models.CharField(
                         choices=[
-                            ("phone", "Phone"),
-                            ("video", "Video call"),
-                            ("letter", "Letter or e-mail"),
-                            ("visit", "In person"),
-                            ("other", "GP, registry or another source"),
+                            ("phone", "By telephone"),
+                            ("video", "By video"),
+                            ("letter", "By letter or e-mail"),
+                            ("on_site", "At the site"),
+                            ("other_source", "From another source, such as a family doctor"),
                         ],
-                        max_length=10,
+                        max_length=12,
                     ),
                 ),
                 (
@@ -435,13 +422,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="annualcontact",
             constraint=models.CheckConstraint(
-                condition=models.Q(("way__in", ["phone", "video", "letter", "visit", "other"])),
-                name="annualcontact_way_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="annualcontact",
-            constraint=models.CheckConstraint(
                 condition=models.Q(("contact_details__in", ["right", "updated", "not_asked"])),
                 name="annualcontact_contact_details_is_known",
             ),
@@ -626,7 +606,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="contactattempt",
             constraint=models.CheckConstraint(
-                condition=models.Q(("way__in", ["phone", "video", "letter", "visit", "other"])),
+                condition=models.Q(("way__in", ["phone", "video", "letter", "on_site", "other_source"])),
                 name="contactattempt_way_is_known",
             ),
         ),

@@ -7,8 +7,14 @@ from registry.models.consent import Consent, ConsentVersion, ConsentWithdrawal
 from registry.models.contact import AnnualContact, ContactAttempt
 from registry.models.dictionary import DictionaryTerm, DictionaryVersion
 from registry.models.draft import Draft
-from registry.models.export import ApiKey, ExportRecord, Pseudonym
-from registry.models.laboratory import LabNotDone, LabResult
+from registry.models.export import ApiKey, CasebookTaken, ExportRecord, Pseudonym
+from registry.models.laboratory import (
+    Laboratory,
+    LaboratoryAnalyte,
+    LaboratoryName,
+    LabNotDone,
+    LabResult,
+)
 from registry.models.notification import AlertNews, Notification, NotificationPreference
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
@@ -29,6 +35,7 @@ __all__ = [
     "AnnualContact",
     "ApiKey",
     "AuditEvent",
+    "CasebookTaken",
     "Consent",
     "ConsentVersion",
     "ConsentWithdrawal",
@@ -45,6 +52,9 @@ __all__ = [
     "LabNotDone",
     "LabResult",
     "LabsToRepack",
+    "Laboratory",
+    "LaboratoryAnalyte",
+    "LaboratoryName",
     "Membership",
     "Notification",
     "NotificationPreference",

@@ -11,15 +11,14 @@ from registry.models.visit import Entered, Visit
 
 
 class AnnualContact(Entered):
-    """What a planned visit brought that was done as a contact: by which way, and the answers.
+    """What a planned visit brought that was done as a contact: the answers.
 
-    Written with its visit, which holds the date and the answer about a new malignancy. Each answer of yes
+    Written with its visit, which holds the date, the way and the answer about a new malignancy. Each yes
     names the adverse event that was recorded with it. Empty: not known.
     """
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="annual_contacts")
     visit = models.OneToOneField(Visit, on_delete=models.PROTECT, related_name="annual_contact")
-    way = models.CharField(max_length=10, choices=list(annual_contact.WAYS.items()))
     blood_disorder = models.BooleanField(null=True)
     serious_infection = models.BooleanField(null=True)
     autoimmune_or_neurological = models.BooleanField(null=True)
@@ -37,7 +36,6 @@ class AnnualContact(Entered):
 
     class Meta:
         constraints = [
-            one_of("way", annual_contact.WAYS, table="annualcontact"),
             one_of("contact_details", annual_contact.DETAILS, table="annualcontact"),
             # An answer changed to no keeps the event: what was once reported is settled on its own page.
             *(
@@ -54,7 +52,7 @@ class AnnualContact(Entered):
         ]
 
     def __str__(self) -> str:
-        return f"{self.visit_id} {self.way}"
+        return f"contact of visit {self.visit_id}"
 
 
 class ContactAttempt(Entered):
@@ -67,7 +65,7 @@ class ContactAttempt(Entered):
     course = models.ForeignKey(Course, on_delete=models.PROTECT, related_name="+")
     code = models.CharField(max_length=40)
     attempted_on = models.DateField()
-    way = models.CharField(max_length=10, choices=list(annual_contact.WAYS.items()))
+    way = models.CharField(max_length=12, choices=list(annual_contact.WAYS.items()))
     outcome = models.CharField(max_length=15, choices=list(annual_contact.OUTCOMES.items()))
     note = models.CharField(max_length=500, blank=True)
 

@@ -18,8 +18,14 @@ from registry.models.consent import Consent, ConsentVersion, ConsentWithdrawal
 from registry.models.contact import AnnualContact, ContactAttempt
 from registry.models.dictionary import DictionaryTerm, DictionaryVersion
 from registry.models.draft import Draft
-from registry.models.export import ApiKey, ExportRecord, Pseudonym
-from registry.models.laboratory import LabNotDone, LabResult
+from registry.models.export import ApiKey, CasebookTaken, ExportRecord, Pseudonym
+from registry.models.laboratory import (
+    Laboratory,
+    LaboratoryAnalyte,
+    LaboratoryName,
+    LabNotDone,
+    LabResult,
+)
 from registry.models.notification import AlertNews, Notification, NotificationPreference
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
@@ -100,9 +106,16 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         " superseded_by superseded_at entered_at origin",
         patient=PATIENT,
         visit=KEY,
+        laboratory="with the name of a laboratory a small site is known",
+        right_because=FREE_TEXT,
         superseded_reason=FREE_TEXT,
         entered_by=STAFF,
     ),
+    Laboratory: _nothing(UNSIGHTED, "id site name entered_by entered_at origin"),
+    LaboratoryAnalyte: _nothing(
+        UNSIGHTED, "id laboratory analyte sex unit lower_limit upper_limit reported_at"
+    ),
+    LaboratoryName: _nothing(UNSIGHTED, "id laboratory name analyte entered_by entered_at origin"),
     LabNotDone: _says(
         "id analyte entered_at origin",
         patient=PATIENT,
@@ -169,7 +182,7 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         entered_by=STAFF,
     ),
     AnnualContact: _says(
-        "visit way blood_disorder serious_infection autoimmune_or_neurological malignancy_event"
+        "visit blood_disorder serious_infection autoimmune_or_neurological malignancy_event"
         " blood_disorder_event serious_infection_event autoimmune_or_neurological_event entered_at origin",
         id=KEY,
         patient=PATIENT,
@@ -257,6 +270,7 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         UNSIGHTED,
         "digest token_key user created expiry sponsor study scopes last_used_on revoked_at",
     ),
+    CasebookTaken: _nothing(UNSIGHTED, "id patient at by row_count sha256"),
     ExportRecord: _nothing(UNSIGHTED, "id at study by key_prefix dataset format profile row_count sha256"),
     User: _nothing(
         STAFF,

@@ -140,14 +140,13 @@ END $$;
 -- Whoever does not want to be called is not called.
 CREATE FUNCTION registry_contact_is_wanted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF new.way IN ('phone', 'video', 'letter') AND registry_scope_stands(
-        new.patient_id, 'remote_contact', (SELECT visited_on FROM registry_visit WHERE id = new.visit_id)) IS FALSE THEN
-        RAISE EXCEPTION 'consent: remote_contact is not consented to' USING ERRCODE = 'check_violation';
+    IF registry_scope_stands(new.patient_id, 'remote_contact', new.visited_on) IS FALSE THEN
+        RAISE EXCEPTION 'consent: remote_contact is not consented to on %', new.visited_on USING ERRCODE = 'check_violation';
     END IF;
     RETURN new;
 END $$;
-CREATE TRIGGER contact_is_wanted BEFORE INSERT OR UPDATE ON registry_annualcontact
-    FOR EACH ROW EXECUTE FUNCTION registry_contact_is_wanted();
+CREATE TRIGGER contact_is_wanted BEFORE INSERT OR UPDATE OF contact_mode, visited_on ON registry_visit
+    FOR EACH ROW WHEN (new.contact_mode IN ('phone', 'video', 'letter')) EXECUTE FUNCTION registry_contact_is_wanted();
 
 -- Whose data no sponsor takes: sharing was not agreed to, or was taken back. Who was never asked is not here.
 CREATE FUNCTION registry_patients_not_shared() RETURNS SETOF bigint LANGUAGE sql STABLE SECURITY DEFINER
