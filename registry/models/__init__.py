@@ -1,5 +1,6 @@
 """What is stored, and what must never be stored."""
 
+from registry.models.activity import ScoreDetail, Serology
 from registry.models.adverse_event import AdverseEvent, AdverseEventFollowUp
 from registry.models.alert import Alert, AlertMove, ScanFailure, ScanPart, ScanRun
 from registry.models.audit import AuditEvent
@@ -7,12 +8,21 @@ from registry.models.consent import Consent, ConsentVersion, ConsentWithdrawal
 from registry.models.contact import AnnualContact, ContactAttempt
 from registry.models.dictionary import DictionaryTerm, DictionaryVersion
 from registry.models.draft import Draft
+from registry.models.event_details import (
+    CrsDetails,
+    IcansDetails,
+    InfectionDetails,
+    LicatsAdjudication,
+    LicatsDetails,
+    MalignancyDetails,
+    VisitNewEvents,
+)
 from registry.models.export import ApiKey, CasebookTaken, ExportRecord, Pseudonym
 from registry.models.laboratory import (
+    LabNotDone,
     Laboratory,
     LaboratoryAnalyte,
     LaboratoryName,
-    LabNotDone,
     LabResult,
 )
 from registry.models.notification import AlertNews, Notification, NotificationPreference
@@ -23,6 +33,7 @@ from registry.models.question import Question, QuestionMessage
 from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
 from registry.models.site_stay import SiteStay
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
+from registry.models.treatment import Treatment, TreatmentAnswer
 from registry.models.visit import Score, SupportiveTreatment, Visit
 from registry.models.watchman import OutsidePing, RecountRun
 
@@ -41,20 +52,26 @@ __all__ = [
     "ConsentWithdrawal",
     "ContactAttempt",
     "Course",
+    "CrsDetails",
     "DictionaryTerm",
     "DictionaryVersion",
     "Draft",
     "DueRun",
     "ExportRecord",
     "Heartbeat",
+    "IcansDetails",
+    "InfectionDetails",
     "Infusion",
     "Judgement",
     "LabNotDone",
     "LabResult",
-    "LabsToRepack",
     "Laboratory",
     "LaboratoryAnalyte",
     "LaboratoryName",
+    "LabsToRepack",
+    "LicatsAdjudication",
+    "LicatsDetails",
+    "MalignancyDetails",
     "Membership",
     "Notification",
     "NotificationPreference",
@@ -72,13 +89,18 @@ __all__ = [
     "ScanRun",
     "ScheduledVisit",
     "Score",
+    "ScoreDetail",
+    "Serology",
     "Site",
     "SiteStay",
     "Sponsor",
     "Study",
     "SupportiveTreatment",
+    "Treatment",
+    "TreatmentAnswer",
     "User",
     "Visit",
+    "VisitNewEvents",
     "VisitSchedule",
     "WaitingEvaluation",
 ]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.db.models import Model
 
+from registry.models.activity import ScoreDetail, Serology
 from registry.models.adverse_event import AdverseEvent, AdverseEventFollowUp
 from registry.models.alert import Alert, AlertMove, ScanFailure, ScanPart, ScanRun
 from registry.models.audit import AuditEvent
@@ -18,12 +19,21 @@ from registry.models.consent import Consent, ConsentVersion, ConsentWithdrawal
 from registry.models.contact import AnnualContact, ContactAttempt
 from registry.models.dictionary import DictionaryTerm, DictionaryVersion
 from registry.models.draft import Draft
+from registry.models.event_details import (
+    CrsDetails,
+    IcansDetails,
+    InfectionDetails,
+    LicatsAdjudication,
+    LicatsDetails,
+    MalignancyDetails,
+    VisitNewEvents,
+)
 from registry.models.export import ApiKey, CasebookTaken, ExportRecord, Pseudonym
 from registry.models.laboratory import (
+    LabNotDone,
     Laboratory,
     LaboratoryAnalyte,
     LaboratoryName,
-    LabNotDone,
     LabResult,
 )
 from registry.models.notification import AlertNews, Notification, NotificationPreference
@@ -34,6 +44,7 @@ from registry.models.question import Question, QuestionMessage
 from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
 from registry.models.site_stay import SiteStay
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
+from registry.models.treatment import Treatment, TreatmentAnswer
 from registry.models.visit import Score, SupportiveTreatment, Visit
 from registry.models.watchman import OutsidePing, RecountRun
 
@@ -100,6 +111,24 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     ),
     SupportiveTreatment: _says("id given_on kind entered_at origin", patient=PATIENT, entered_by=STAFF),
     Score: _says("id assessed_on score value entered_at origin", patient=PATIENT, entered_by=STAFF),
+    ScoreDetail: _says(
+        "score variant items total answers entered_at origin", id=KEY, patient=PATIENT, entered_by=STAFF
+    ),
+    Serology: _says(
+        "id collected_on test assay finding titre comparator value unit upper_limit entered_at origin",
+        patient=PATIENT,
+        entered_by=STAFF,
+    ),
+    Treatment: _says(
+        "id agent started_on stopped_on mg_per_day entered_at origin",
+        patient=PATIENT,
+        name="written freely where no agent of the list fits",
+        dose="written freely, with whatever else a site puts there",
+        entered_by=STAFF,
+    ),
+    TreatmentAnswer: _says(
+        "section treatment answer entered_at origin", id=KEY, patient=PATIENT, visit=KEY, entered_by=STAFF
+    ),
     LabResult: _says(
         # The id, because the evidence of an alert names its results by it.
         "id collected_on analyte entered_value entered_unit comparator value lower_limit upper_limit"
@@ -125,19 +154,71 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     ),
     AdverseEvent: _says(
         "id study term category code_system code coded_term body_system grade grade_scale started_on ended_on"
-        " serious seriousness relatedness outcome aware_on entered_at origin",
+        " serious seriousness relatedness lymphodepletion_relatedness other_drug_relatedness"
+        " disease_relatedness outcome aware_on entered_at origin",
         patient=PATIENT,
+        kept_because=FREE_TEXT,
         event_id="chosen by the site and often built from the patient's number",
         narrative=FREE_TEXT,
         submission=MACHINERY,
         entered_by=STAFF,
     ),
     AdverseEventFollowUp: _says(
-        "event number reported_on term coded_term code_system code outcome entered_at origin",
+        "event number reported_on term coded_term code_system code outcome grade grade_scale serious"
+        " seriousness relatedness lymphodepletion_relatedness other_drug_relatedness disease_relatedness"
+        " ended_on still_ongoing entered_at origin",
         id=KEY,
         patient=PATIENT,
+        visit=KEY,
         narrative=FREE_TEXT,
+        kept_because=FREE_TEXT,
         entered_by=STAFF,
+    ),
+    CrsDetails: _says(
+        "event number has_fever is_fever_explained antipyretics_given tocilizumab_given steroids_given"
+        " hypotension hypoxia computed_grade entered_at origin",
+        id=KEY,
+        patient=PATIENT,
+        grade_reason=FREE_TEXT,
+        entered_by=STAFF,
+    ),
+    IcansDetails: _says(
+        "event number ice_points ice_total consciousness seizure motor oedema computed_grade"
+        " entered_at origin",
+        id=KEY,
+        patient=PATIENT,
+        grade_reason=FREE_TEXT,
+        entered_by=STAFF,
+    ),
+    InfectionDetails: _says(
+        "event number site organism documented is_opportunistic treatment was_in_hospital entered_at origin",
+        id=KEY,
+        patient=PATIENT,
+        site_words=FREE_TEXT,
+        entered_by=STAFF,
+    ),
+    LicatsDetails: _says(
+        "event number organ serology_trend biopsy immunosuppression_started resolved_without_it care"
+        " investigator_label entered_at origin",
+        id=KEY,
+        patient=PATIENT,
+        finding=FREE_TEXT,
+        entered_by=STAFF,
+    ),
+    LicatsAdjudication: _says(
+        "event number label entered_at origin", id=KEY, patient=PATIENT, reason=FREE_TEXT, entered_by=STAFF
+    ),
+    MalignancyDetails: _says(
+        "event number diagnosed_on topography morphology basis cell_of_origin transgene_test"
+        " transgene_tested_on entered_at origin",
+        id=KEY,
+        patient=PATIENT,
+        transgene_source=FREE_TEXT,
+        source=FREE_TEXT,
+        entered_by=STAFF,
+    ),
+    VisitNewEvents: _says(
+        "has_new_events entered_at origin", id=KEY, visit=KEY, patient=PATIENT, entered_by=STAFF
     ),
     Alert: _says(
         # `subject` and `evidence` are cleaned of what they quote: queries/sponsor_data.py.
