@@ -90,11 +90,21 @@ def keep_draft(
     return draft
 
 
-def end_draft(*, patient: Patient, key: str, form: UUID | None, by: User) -> None:
-    """Empty the draft: its form was saved by the page `form`, or is discarded. None there is fine."""
-    found = Draft.objects.filter(user=by, patient=patient, key=key)
-    if form is None:
-        found.update(payload=None)
-    else:
-        # The page's own id, so that what it still has on its way is known as late.
-        found.update(payload=None, form=form)
+def discard_draft(*, patient: Patient, key: str, by: User) -> None:
+    """Empty the draft: nobody wants it. None there is fine."""
+    Draft.objects.filter(user=by, patient=patient, key=key).update(payload=None)
+
+
+def end_draft(*, patient: Patient, key: str, page: str, form: UUID, by: User, at: datetime) -> None:
+    """Empty the draft, because the opened page `form` was stored.
+
+    The row is left with the page's own id, made for it if need be: what that page still has on its way
+    comes late and must not begin a draft of what is recorded already.
+    """
+    Draft.objects.update_or_create(
+        user=by,
+        patient=patient,
+        key=key,
+        defaults={"payload": None, "form": form},
+        create_defaults={"payload": None, "form": form, "page": page, "saved_at": at},
+    )

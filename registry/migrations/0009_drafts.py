@@ -76,7 +76,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             "visit",
             models.CheckConstraint(
-                condition=models.Q(("contact_mode__in", ["on_site", "phone", "video", "letter", "other_source", ""])),
+                condition=models.Q(
+                    ("contact_mode__in", ["on_site", "phone", "video", "letter", "other_source", ""])
+                ),
                 name="visit_contact_mode_is_known",
             ),
         ),

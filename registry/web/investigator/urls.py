@@ -2,7 +2,7 @@
 
 from django.urls import path, register_converter
 
-from registry.web.investigator import casebook, events, patients, results, visits
+from registry.web.investigator import casebook, drafts, events, patients, results, visits
 
 app_name = "investigator"
 
@@ -23,7 +23,10 @@ register_converter(VisitCode, "visit_code")
 
 urlpatterns = [
     path("", patients.patients, name="patients"),
+    path("drafts/", drafts.own_drafts, name="own_drafts"),
     path("<uuid:public_id>/", patients.patient, name="patient"),
+    path("<uuid:public_id>/drafts/", drafts.drafts, name="drafts"),
+    path("<uuid:public_id>/drafts/discard/", drafts.discard_draft, name="discard_draft"),
     path("<uuid:public_id>/visits/<visit_code:code>/", visits.visit, name="visit"),
     path("<uuid:public_id>/visits/<visit_code:code>/saved/", visits.visit_saved, name="visit_saved"),
     path("<uuid:public_id>/results/<int:result_id>/", results.correct_result, name="result"),
