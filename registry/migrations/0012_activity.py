@@ -249,7 +249,11 @@ class Migration(migrations.Migration):
                                 ("upper_limit__isnull", True),
                                 ("value__isnull", True),
                             ),
-                            models.Q(("value__gte", 0), models.Q(("unit", ""), _negated=True)),
+                            models.Q(
+                                ("value__gte", 0),
+                                ("value__isnull", False),
+                                models.Q(("unit", ""), _negated=True),
+                            ),
                             _connector="OR",
                         ),
                         name="serology_value_has_a_unit",
@@ -434,6 +438,7 @@ class Migration(migrations.Migration):
                                 ),
                                 ("dose", ""),
                                 ("mg_per_day__gt", 0),
+                                ("mg_per_day__isnull", False),
                             ),
                             models.Q(
                                 models.Q(

@@ -79,7 +79,7 @@ class Serology(Entered):
             models.CheckConstraint(
                 name="serology_value_has_a_unit",
                 condition=Q(value__isnull=True, unit="", comparator="", upper_limit__isnull=True)
-                | (Q(value__gte=0) & ~Q(unit="")),
+                | (Q(value__isnull=False, value__gte=0) & ~Q(unit="")),
             ),
         ]
 

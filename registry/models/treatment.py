@@ -44,7 +44,7 @@ class Treatment(Entered):
             models.UniqueConstraint(fields=["id", "patient"], name="treatment_with_patient"),
             models.CheckConstraint(
                 name="treatment_glucocorticoid_has_a_dose",
-                condition=Q(agent__in=_GLUCOCORTICOIDS, mg_per_day__gt=0, dose="")
+                condition=Q(agent__in=_GLUCOCORTICOIDS, mg_per_day__isnull=False, mg_per_day__gt=0, dose="")
                 | (~Q(agent__in=_GLUCOCORTICOIDS) & Q(mg_per_day__isnull=True)),
             ),
             models.CheckConstraint(
