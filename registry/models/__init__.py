@@ -25,6 +25,7 @@ from registry.models.laboratory import (
     LaboratoryName,
     LabResult,
 )
+from registry.models.locking import RecordLock, Unlocking
 from registry.models.notification import AlertNews, Notification, NotificationPreference
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
@@ -82,6 +83,7 @@ __all__ = [
     "Pseudonym",
     "Question",
     "QuestionMessage",
+    "RecordLock",
     "RecountRun",
     "ReportScreening",
     "ScanFailure",
@@ -96,6 +98,7 @@ __all__ = [
     "Sponsor",
     "Study",
     "SupportiveTreatment",
+    "Unlocking",
     "Treatment",
     "TreatmentAnswer",
     "User",

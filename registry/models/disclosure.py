@@ -36,6 +36,7 @@ from registry.models.laboratory import (
     LaboratoryName,
     LabResult,
 )
+from registry.models.locking import RecordLock, Unlocking
 from registry.models.notification import AlertNews, Notification, NotificationPreference
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
@@ -317,6 +318,15 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         " given_up_at given_up_by given_up_reason",
     ),
     NotificationPreference: _nothing(STAFF, "id user wants_digest changed_at"),
+    RecordLock: _nothing(
+        "about the keeping of the record, not of what it says",
+        "id level study site patient visit locked_by locked_at reason",
+    ),
+    Unlocking: _nothing(
+        STAFF,
+        "id lock asked_by asked_at reason hours decision decided_by decided_at decision_reason until ended_by"
+        " ended_at",
+    ),
     Heartbeat: _nothing(MACHINERY, "name at"),
     Draft: _nothing(
         "what somebody types and has not sent is no record",
