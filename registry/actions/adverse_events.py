@@ -16,6 +16,7 @@ from registry.clinical.partial_dates import PartialDate
 from registry.clinical.record_checks import Life, check_event
 from registry.clinical.refusals import Problem
 from registry.models import AdverseEvent, AdverseEventFollowUp, Patient, User
+from registry.queries.consent import collection_problems
 
 
 class AlreadySent(RuntimeError):
@@ -86,6 +87,12 @@ def event_problems(*, patient: Patient, entry: EventEntry, today: date) -> list[
         died_on=patient.died_on,
         today=today,
     )
+    if entry.started_on:
+        # What may have begun while consent stood is safety's to know; what surely began later is not.
+        began = entry.started_on.earliest
+        found += collection_problems(
+            patient=patient, field="started_on", what="An event that began", on=began
+        )
     # The site may learn of an event after death; it cannot learn of it tomorrow.
     life = Life(birth_year=patient.birth_year, died_on=None, today=today)
     found += life.check(field="aware_on", on=entry.aware_on, what="Awareness")

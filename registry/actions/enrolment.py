@@ -18,6 +18,7 @@ from registry.clinical.refusals import Problem
 from registry.clinical.spoken_dates import spoken
 from registry.clinical.study_days import course_of
 from registry.models import Course, Infusion, LabResult, Patient, Product, Site, User, Visit
+from registry.queries.consent import collection_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def enrol_patient(*, site: Site, entry: EnrolmentEntry, by: User | None, today: 
         site=site,
         code=code,
     )
-    require(by, "enter_record", patient=patient)
+    require(by, "enrol_patients", patient=patient)
     del facts["prior_malignancy"]
     with transaction.atomic():
         refuse_if(
@@ -96,6 +97,9 @@ def record_infusion(*, patient: Patient, entry: InfusionEntry, by: User | None, 
                     cohort=patient.cohort,
                     lot=entry.lot,
                     lymphodepletion=entry.lymphodepletion,
+                ),
+                *collection_problems(
+                    patient=patient, field="infused_on", what="An infusion", on=entry.infused_on
                 ),
                 *_check_product(patient=patient, product=entry.product),
                 *_check_first_of_day(patient=patient, infused_on=entry.infused_on),

@@ -15,6 +15,7 @@ from registry.clinical.record_checks import check_lab
 from registry.clinical.refusals import Problem
 from registry.clinical.units import read_result, read_value
 from registry.models import LabNotDone, LabResult, Patient, User, Visit
+from registry.queries.consent import collection_problems
 
 
 class AlreadySuperseded(RuntimeError):
@@ -37,7 +38,10 @@ class ResultEntry:
 
 def problems_of(*, entry: ResultEntry, patient: Patient, today: date) -> list[Problem]:
     """What makes the result impossible for this patient; numbers may have a decimal comma."""
-    return check_lab(
+    found = collection_problems(
+        patient=patient, field="collected_on", what="A result", on=entry.collected_on, scope="laboratory"
+    )
+    return found + check_lab(
         collected_on=entry.collected_on,
         analyte=entry.analyte,
         value=entry.value,

@@ -27,6 +27,7 @@ from registry.clinical.refusals import Problem
 from registry.clinical.study_days import course_of
 from registry.clinical.visit_windows import UNSCHEDULED
 from registry.models import Course, LabNotDone, LabResult, Patient, SupportiveTreatment, User, Visit
+from registry.queries.consent import collection_problems
 
 FIELDS = ("status", "visited_on", "missed_reason", "new_malignancy", "new_malignancy_text")
 
@@ -86,7 +87,8 @@ def visit_problems(
     *, patient: Patient, code: str, day_zeros: Sequence[date], entry: VisitEntry, today: date
 ) -> list[Problem]:
     """What makes the visit impossible. `day_zeros`: of its own course first, then of the later ones."""
-    found = check_visit(
+    found = collection_problems(patient=patient, field="visited_on", what="A visit", on=entry.visited_on)
+    found += check_visit(
         visit_code=code,
         status=entry.status,
         visited_on=entry.visited_on,
@@ -122,13 +124,16 @@ def visit_problems(
 
 def support_problems(*, patient: Patient, entry: SupportEntry, today: date) -> list[Problem]:
     """What makes the treatment impossible for this patient."""
-    return check_support(
-        given_on=entry.given_on,
-        kind=entry.kind,
-        birth_year=patient.birth_year,
-        died_on=patient.died_on,
-        today=today,
-    )
+    return [
+        *collection_problems(patient=patient, field="given_on", what="Treatment", on=entry.given_on),
+        *check_support(
+            given_on=entry.given_on,
+            kind=entry.kind,
+            birth_year=patient.birth_year,
+            died_on=patient.died_on,
+            today=today,
+        ),
+    ]
 
 
 def not_done_problems(*, entry: NotDoneEntry) -> list[Problem]:

@@ -2,7 +2,8 @@
 
 A column made of a field that sponsors may not see is left out, or replaced here by one that keeps what
 matters and not what identifies: the pseudonym for the patient's id, the row's id for the site's event id,
-the lot only where it is not one patient's own, evidence without quotations of free text.
+the lot only where it is not one patient's own, evidence without quotations of free text. Patients who did
+not agree to sharing with the sponsor, or took it back, are in no resource (queries/consent.py).
 """
 
 import re
@@ -32,6 +33,7 @@ from registry.models import (
     Visit,
 )
 from registry.queries.alert_datasets import ALERT_DECISIONS, ALERTS
+from registry.queries.consent import shared_with_sponsor
 from registry.queries.dataset_frame import Column, Dataset, Known, TodayAt, field_column
 from registry.queries.record_datasets import (
     ADVERSE_EVENTS,
@@ -286,7 +288,7 @@ def _of_patients(name: str, model: type[Any], rows: QuerySet[Any], dataset: Data
         model=model,
         dataset=dataset,
         columns=_seen(dataset, first=first, instead=instead, further=further),
-        rows=lambda study_id: rows.filter(patient__study_id=study_id),
+        rows=lambda study_id: shared_with_sponsor(rows.filter(patient__study_id=study_id)),
         pk_of=more.pop("pk_of", _by_number),
     )
 
@@ -323,8 +325,9 @@ RESOURCES: Mapping[str, Resource] = {
                 ),
                 instead=[_pseudonym(lambda p: p.pk)],
             ),
-            rows=lambda study_id: Patient.objects.filter(study_id=study_id).select_related(
-                "site", "study__sponsor"
+            rows=lambda study_id: shared_with_sponsor(
+                Patient.objects.filter(study_id=study_id).select_related("site", "study__sponsor"),
+                patient="pk",
             ),
             pk_of=_by_pseudonym,
         ),

@@ -49,8 +49,18 @@ def _merge_infusions(people: People) -> None:
             patient=person.patient, course=_course_for(person, on, people.writes), infused_on=on, **values
         )
 
+    def forbids(infusion: Infusion) -> list[Problem]:
+        person = people.by_id[infusion.patient.code]
+        return person.forbids(field="infused_on", what="An infusion", on=infusion.infused_on)
+
     merge = Merge(
-        "infusions.csv", people.ledger, people.writes, stored, make, columns={"product": "product_id"}
+        "infusions.csv",
+        people.ledger,
+        people.writes,
+        stored,
+        make,
+        columns={"product": "product_id"},
+        forbids=forbids,
     )
     for row in people.record.rows("infusions.csv"):
         person_of_row = people.find("infusions.csv", row)

@@ -71,10 +71,25 @@ def plan_labs(people: People, *, entered: Facts) -> LabWrites:
     groups = _read_groups(people)
     stored = _load(people, {group[0] for group in groups})
     for group, told in groups.items():
-        new, superseded = Day(people.ledger, group, stored.get(group, []), told, entered).settle()
+        there = stored.get(group, [])
+        told = _consented(people, group, there, told)
+        new, superseded = Day(people.ledger, group, there, told, entered).settle()
         writes.new += new
         writes.superseded += superseded
     return writes
+
+
+def _consented(people: People, group: Group, stored: list[Stored], told: list[Told]) -> list[Told]:
+    """Refuse what is new of a day on which the consent does not cover results; what is stored stays."""
+    person, on, _ = group
+    problems = person.forbids(field="collected_on", what="A result", on=on, scope="laboratory")
+    if not problems:
+        return told
+    known = {result.key for result in stored}
+    for row in (each.row for each in told if each.key not in known):
+        for problem in problems:
+            people.ledger.refuse(FILE, row, problem)
+    return [each for each in told if each.key in known]
 
 
 def _read_groups(people: People) -> dict[Group, list[Told]]:

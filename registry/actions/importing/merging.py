@@ -69,6 +69,9 @@ class Merge:
     make: Callable[[Any, Mapping[str, Any]], Any]
     columns: Mapping[str, str] = field(default_factory=dict)
     with_update: Callable[[Any], tuple[str, ...]] = lambda row: ()
+    # Of a row that is new, or gets another date: why its date must not be kept. What is stored stays.
+    forbids: Callable[[Any], list[Problem]] = lambda row: []
+    dated: str = ""
     seen: dict[Hashable, Entry] = field(default_factory=dict)
     made: dict[Hashable, Any] = field(default_factory=dict)
 
@@ -85,12 +88,16 @@ class Merge:
         row = self.stored.get(entry.key)
         if row is None:
             row = self.make(entry.key, entry.values)
+            if self._refuse(entry, self.forbids(row)):
+                return None
             self.writes.create(row)
             self.ledger.created[self.file] += 1
         else:
             changed = [name for name, value in entry.values.items() if getattr(row, name) != value]
             for name in changed:
                 setattr(row, name, entry.values[name])
+            if self.dated in changed and self._refuse(entry, self.forbids(row)):
+                return None
             if changed:
                 self.writes.update(row, *changed, *self.with_update(row))
             (self.ledger.updated if changed else self.ledger.unchanged)[self.file] += 1
@@ -100,6 +107,11 @@ class Merge:
     def untouched(self) -> list[Any]:
         """Return the stored rows that the file says nothing of."""
         return [row for key, row in self.stored.items() if key not in self.seen]
+
+    def _refuse(self, entry: Entry, problems: list[Problem]) -> bool:
+        for problem in problems:
+            self.ledger.refuse(self.file, entry.row, problem)
+        return bool(problems)
 
     def _refuse_contradiction(self, entry: Entry, twin: Entry) -> None:
         name = next(name for name, value in entry.values.items() if twin.values.get(name) != value)

@@ -11,11 +11,13 @@ from registry.actions.importing.checking import Facts, accepted, unknown
 from registry.actions.importing.frame import Frame
 from registry.actions.importing.merging import Entry, Merge, Writes
 from registry.actions.importing.record import Ledger, Record, Row
+from registry.clinical.consent_scopes import COMPULSORY, Act, check_may_collect
 from registry.clinical.record_checks import check_patient
 from registry.clinical.refusals import Problem
 from registry.clinical.spoken_dates import spoken
 from registry.clinical.study_days import course_of
 from registry.models import Course, LabResult, Patient, Visit
+from registry.queries.consent import acts_by_patient
 
 _PATIENT_FILES = (
     "patients.csv",
@@ -68,6 +70,7 @@ class Person:
     stored_visits: list[Visit] = field(default_factory=list)
     latest_kept_on: date | None = None
     moved_course: MovedCourse | None = None
+    consent_acts: tuple[Act, ...] = ()
 
     def course_at(self, on: date | None) -> Course | None:
         """Return the course of a day; of a visit without a day, the latest the record tells of."""
@@ -82,6 +85,10 @@ class Person:
         """Remember the latest date of a stored fact that the record does not touch."""
         if on is not None and (self.latest_kept_on is None or on > self.latest_kept_on):
             self.latest_kept_on = on
+
+    def forbids(self, *, field: str, what: str, on: date | None, scope: str = COMPULSORY) -> list[Problem]:
+        """Refuse what is dated on a day on which the stored consent does not cover it."""
+        return check_may_collect(field=field, what=what, scope=scope, on=on, acts=self.consent_acts)
 
 
 @dataclass(slots=True)
@@ -157,6 +164,9 @@ def _load(people: People, today_at: Callable[[str], date]) -> dict[str, Patient]
         patient.study = frame.study
         stored[patient.code] = patient
         people.by_id[patient.code] = Person(patient=patient, today=today_at(patient.site.time_zone))
+    acts = acts_by_patient(patient_ids=people.stored_ids)
+    for person in people.by_id.values():
+        person.consent_acts = acts.get(person.patient.pk, ())
     return stored
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from registry.actions.importing.checking import Facts, accepted
 from registry.actions.importing.merging import Entry, Merge
 from registry.actions.importing.people import People, Person
+from registry.clinical.partial_dates import PartialDate
 from registry.clinical.record_checks import check_event, check_score, check_support, check_text, check_visit
 from registry.clinical.refusals import Problem, shortened
 from registry.clinical.visit_windows import UNSCHEDULED
@@ -33,7 +34,20 @@ def plan_visits(people: People, *, entered: Facts) -> None:
             patient=person.patient, course=person.courses[day_zero], code=code, **{**entered, **values}
         )
 
-    merge = Merge("visits.csv", people.ledger, people.writes, stored, make, with_update=_next_version)
+    def forbids(visit: Visit) -> list[Problem]:
+        person = people.by_id[visit.patient.code]
+        return person.forbids(field="visited_on", what="A visit", on=visit.visited_on)
+
+    merge = Merge(
+        "visits.csv",
+        people.ledger,
+        people.writes,
+        stored,
+        make,
+        with_update=_next_version,
+        forbids=forbids,
+        dated="visited_on",
+    )
     for row in people.record.rows("visits.csv"):
         person_of_row = people.find("visits.csv", row)
         if person_of_row is None:
@@ -110,7 +124,11 @@ def plan_support(people: People, *, entered: Facts) -> None:
         person, on, kind = key
         return SupportiveTreatment(patient=person.patient, given_on=on, kind=kind, **entered)
 
-    merge = Merge("support.csv", people.ledger, people.writes, stored, make)
+    def forbids(support: SupportiveTreatment) -> list[Problem]:
+        person = people.by_id[support.patient.code]
+        return person.forbids(field="given_on", what="Treatment", on=support.given_on)
+
+    merge = Merge("support.csv", people.ledger, people.writes, stored, make, forbids=forbids)
     for row, person, facts in _accepted_rows("support.csv", people, _check_support):
         merge.add(Entry(row, (person, facts["given_on"], facts["kind"]), {}))
 
@@ -142,7 +160,20 @@ def plan_events(people: People, *, entered: Facts) -> None:
         others = [] if owner in (None, person.patient.code) else [_of_another(facts["event_id"])]
         return [*others, *_check_event(facts, person)]
 
-    merge = Merge("adverse_events.csv", people.ledger, people.writes, stored, make)
+    def forbids(event: AdverseEvent) -> list[Problem]:
+        began = PartialDate.parse(event.started_on).earliest if event.started_on else None
+        person = people.by_id[event.patient.code]
+        return person.forbids(field="started_on", what="An event that began", on=began)
+
+    merge = Merge(
+        "adverse_events.csv",
+        people.ledger,
+        people.writes,
+        stored,
+        make,
+        forbids=forbids,
+        dated="started_on",
+    )
     for row, person, facts in _accepted_rows("adverse_events.csv", people, check):
         values = {k: v for k, v in facts.items() if k not in ("patient_id", "event_id")}
         for name in ("started_on", "ended_on"):
@@ -186,7 +217,11 @@ def plan_scores(people: People, *, entered: Facts) -> None:
         person, on, score = key
         return Score(patient=person.patient, assessed_on=on, score=score, **{**entered, **values})
 
-    merge = Merge("scores.csv", people.ledger, people.writes, stored, make)
+    def forbids(score: Score) -> list[Problem]:
+        person = people.by_id[score.patient.code]
+        return person.forbids(field="assessed_on", what="A score", on=score.assessed_on)
+
+    merge = Merge("scores.csv", people.ledger, people.writes, stored, make, forbids=forbids)
     for row, person, facts in _accepted_rows("scores.csv", people, _check_score):
         key = (person, facts["assessed_on"], facts["score"])
         merge.add(Entry(row, key, {"value": Decimal(facts["value"])}))
