@@ -20,6 +20,7 @@ _MOST_DIGITS = 12
 _MOST_DECIMALS = 7  # a unit's factor adds three, and ten are kept
 _LONGEST = 30  # characters
 _NUMBER = re.compile(r"([<>]?)\s*((?:\d+(?:\.\d+)?)|(?:\.\d+))", re.ASCII)
+_OR_EQUAL = re.compile(r"(≤|⩽|<=|≥|⩾|>=)\s*(.+)", re.ASCII)
 _WITH_COMMA = re.compile(r"([<>]?)\s*(\d*),(\d+)", re.ASCII)
 _MINUS = ("-", "−", "–")
 
@@ -37,7 +38,15 @@ class NotANumber(EntryRefused):
 
 
 class AmbiguousNumber(NotANumber):
-    """A comma before three digits: 1,200 is 1.2 in one country and 1200 in the next."""
+    """A number that can be read in two ways, `readings`.
+
+    A comma before three digits: 1,200 is 1.2 in one country and 1200 in the next. Or ≤0.1, which is <0.1
+    where a laboratory cannot measure less, and 0.1 where it was measured.
+    """
+
+    def __init__(self, value: str, problem: str, accepted: str, *, readings: tuple[str, ...]) -> None:
+        super().__init__(value, problem, accepted)
+        self.readings = readings
 
 
 class ImpossibleValue(EntryRefused):
@@ -88,9 +97,11 @@ def to_canonical(value: Decimal, *, analyte: str, unit: str) -> Decimal:
 def read_value(text: str, *, decimal_comma: bool) -> EnteredValue:
     """Read a number, `<number` or `>number`; files have a decimal point, pages may take a comma as well.
 
-    Raises NotANumber, and AmbiguousNumber for a comma followed by exactly three digits.
+    Raises NotANumber, and AmbiguousNumber for a comma followed by exactly three digits and for ≤ or ≥.
     """
     stripped = text.strip()
+    if found := _OR_EQUAL.fullmatch(stripped):
+        _refuse_or_equal(stripped, found, decimal_comma=decimal_comma)
     _, _, decimals = stripped.replace(",", ".").partition(".")
     if (
         len(stripped) > _LONGEST
@@ -231,8 +242,23 @@ def _comma_to_point(text: str, *, decimal_comma: bool) -> str:
             text,
             f"{text} has three digits after the comma.",
             f"Write {' or '.join(readings)}.",
+            readings=tuple(readings),
         )
     return f"{comparator}{whole}.{fraction}"
+
+
+def _refuse_or_equal(text: str, found: re.Match[str], *, decimal_comma: bool) -> None:
+    entered = read_value(found[2], decimal_comma=decimal_comma)
+    if entered.comparator:
+        raise NotANumber(text, *_not_a_number(text))
+    number, is_low = format(entered.number, "f"), found[1] in "≤⩽<="
+    sign, side, limit = ("<", "less", "lower") if is_low else (">", "more", "upper")
+    raise AmbiguousNumber(
+        text,
+        f"{shortened(text)} is {number} or {side}.",
+        f"Write {sign}{number} if that is the {limit} limit of measurement, or {number} if it was measured.",
+        readings=(f"{sign}{number}", number),
+    )
 
 
 def _not_a_number(text: str) -> tuple[str, str]:

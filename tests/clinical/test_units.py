@@ -282,6 +282,29 @@ def test_a_comma_before_three_digits_is_asked_about(text: str, accepted: str):
     assert refusal.value.accepted == accepted
 
 
+@pytest.mark.parametrize(
+    ("text", "readings"),
+    [
+        ("≤0.1", ("<0.1", "0.1")),
+        ("≤ 0,1", ("<0.1", "0.1")),
+        ("<=0.1", ("<0.1", "0.1")),
+        ("≥100", (">100", "100")),
+        (">= 100", (">100", "100")),
+    ],
+)
+def test_at_most_and_at_least_are_asked_about(text: str, readings: tuple[str, ...]):
+    with pytest.raises(AmbiguousNumber) as refusal:
+        read_value(text, decimal_comma=True)
+
+    assert refusal.value.readings == readings
+
+
+@pytest.mark.parametrize("text", ["≤", "≤<1", "≤low", "=>1"])
+def test_a_sign_without_a_number_is_no_number(text: str):
+    with pytest.raises(NotANumber):
+        read_value(text, decimal_comma=True)
+
+
 @given(st.text(max_size=20), st.booleans())
 def test_any_text_is_a_plain_number_or_refused(text: str, decimal_comma: bool):
     try:

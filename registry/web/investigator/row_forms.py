@@ -12,7 +12,7 @@ from registry.actions.laboratory import ResultEntry, problems_of
 from registry.actions.visits import NotDoneEntry, SupportEntry, not_done_problems, support_problems
 from registry.clinical import code_lists
 from registry.clinical.analytes import Analyte
-from registry.clinical.plausibility import unlikely
+from registry.clinical.plausibility import Earlier, Reported, unlikely
 from registry.clinical.units import EnteredValue, read_result, unit_label
 from registry.models import LabResult, Patient
 from registry.templatetags.words import grade_words
@@ -94,7 +94,7 @@ class ResultForm(RecordForm):
         self.add_problems(problems_of(entry=entry, patient=self.about.patient, today=self.about.today))
         if not self.errors:
             self.entry = entry
-            self._grade_and_ask()
+            self._grade_and_ask(entry)
 
     def _judge_not_done(self, reason: str) -> None:
         if self.is_filled:
@@ -105,16 +105,14 @@ class ResultForm(RecordForm):
         if not self.errors:
             self.missing = entry
 
-    def _grade_and_ask(self) -> None:
+    def _grade_and_ask(self, entry: ResultEntry) -> None:
         found = self.cleaned_data
         read = read_result(found["value"], analyte=self.analyte.key, unit=found["unit"], decimal_comma=True)
         self.grade = grade_of_entry(self.analyte.key, read.canonical, read.entered, found)
+        before = self.previous
         doubt = unlikely(
-            read.canonical,
-            analyte=self.analyte.key,
-            previous=self.previous.value if self.previous else None,
-            entered=read.entered,
-            unit=found["unit"],
+            Reported(self.analyte.key, found["unit"], entry.collected_on, read),
+            previous=Earlier(before.value, "", before.collected_on) if before else None,
         )
         # The tick belongs to the value it was set for; another value is asked about again.
         if doubt and found["sure"] != self.sure_of:
