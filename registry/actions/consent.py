@@ -12,6 +12,7 @@ from registry.access.scope import because
 from registry.actions.enrolment import end_follow_up
 from registry.actions.evaluations import nudge
 from registry.actions.laboratory import lock_patient
+from registry.actions.locks import RecordLocked, refuse_if_locked
 from registry.actions.refused import refuse_if
 from registry.clinical.consent_scopes import COMPULSORY, SCOPES
 from registry.clinical.entry_checks import check_all_listed, check_present, check_text
@@ -220,7 +221,7 @@ def withdraw_consent(
     """Keep a withdrawal and return it. Nothing already recorded is removed.
 
     With follow-up itself, follow-up ends on that day by the reason withdrawal, where it has not ended
-    before. The same submission is one withdrawal. Raises NotAllowed and RecordRefused.
+    before and the record is not locked: a lock does not hold up a right. The same submission is one withdrawal. Raises NotAllowed and RecordRefused.
     """
     require(by, "enter_record", patient=patient)
     refuse_if(withdrawal_problems(patient=patient, entry=entry, today=today))
@@ -240,13 +241,21 @@ def withdraw_consent(
             origin="form",
         )
         current = Patient.objects.select_related("site").get(pk=patient.pk)
-        if COMPULSORY in entry.scopes and current.follow_up_ended_on is None:
+        if COMPULSORY in entry.scopes and current.follow_up_ended_on is None and not _is_locked(current):
             end_follow_up(
                 patient=current, ended_on=entry.withdrawn_on, reason="withdrawal", by=by, today=today
             )
         forget_acts(patient=patient)
         nudge(patient_id=patient.pk)
     return withdrawal
+
+
+def _is_locked(patient: Patient) -> bool:
+    try:
+        refuse_if_locked(patient=patient)
+    except RecordLocked:
+        return True
+    return False
 
 
 def annul_withdrawal(

@@ -21,6 +21,8 @@ NOT_OF_THE_RECORD = {
     "registry_labstorepack": "whose results are to be packed again",
     "registry_reportscreening": "what the lists found in a report",
     "registry_recordlock": "the lock itself",
+    "registry_consent": "the patient's to give whatever is locked",
+    "registry_consentwithdrawal": "the patient's to take back whatever is locked",
 }
 
 

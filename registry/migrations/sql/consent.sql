@@ -170,3 +170,5 @@ END $$;
 SELECT audit.watch('registry_consentversion');
 REVOKE DELETE ON registry_consentversion, registry_consent, registry_consentwithdrawal, registry_annualcontact,
     registry_contactattempt, registry_sitestay FROM registry_app;
+-- Consent itself is no part of what is locked: it is the patient's to give and to take back at any time.
+SELECT registry_guard_locks(t) FROM unnest(ARRAY['registry_annualcontact', 'registry_contactattempt', 'registry_sitestay']) AS t;
