@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "registry.web.session_lock.SessionLock",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -143,6 +144,8 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False  # a ward's computer: the session ends with the browser, and at the latest …
 SESSION_COOKIE_AGE = 12 * 60 * 60  # … twelve hours after the login, however busy it was
 SESSION_SAVE_EVERY_REQUEST = False
+# After so long without anybody doing anything the page locks in place; the password opens it again.
+SESSION_IDLE_SECONDS = env.integer("SESSION_IDLE_SECONDS", 15 * 60, at_least=5)
 # How many proxies in front of us may be believed about the caller's address; the login's limits count by it.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("TRUSTED_PROXY_COUNT", 0, at_least=0)
 

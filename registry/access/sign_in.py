@@ -35,6 +35,11 @@ def demo_account(*, username: str) -> User | None:
     return User.objects.filter(is_demo=True, is_active=True, username=username).first()
 
 
+def enters_without_password(user: User) -> bool:
+    """Whether the person came in by a button of the demo, and so has no password to give again."""
+    return settings.DEMO and user.is_demo
+
+
 def refuse_demo_accounts() -> None:
     """Raise DemoAccountsOutsideDemo where demo accounts exist and DEMO is off."""
     if settings.DEMO:

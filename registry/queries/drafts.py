@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from registry.models import Draft, Patient, User
 
@@ -37,6 +38,11 @@ class DraftLine:
 def draft_of(*, user: User, patient: Patient, key: str) -> Draft | None:
     """Return what the person typed in this form and has neither saved nor discarded."""
     return Draft.objects.filter(user=user, patient=patient, key=key, payload__isnull=False).first()
+
+
+def patient_of_draft(*, public_id: UUID) -> Patient | None:
+    """Return the patient whose form was sent too late, if the transaction's scope has them."""
+    return Patient.objects.filter(public_id=public_id).select_related("site").first()
 
 
 def drafts_of(*, user: User) -> list[DraftLine]:

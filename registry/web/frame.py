@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 
 from registry.access.roles import Verb, may, memberships_of
+from registry.access.sign_in import enters_without_password
 from registry.clock import now
 from registry.models import Membership, User
 from registry.queries import monitoring_status
@@ -46,6 +47,8 @@ class Frame:
     study: str
     nav: tuple[NavItem, ...]
     may_see_status: bool
+    idle_seconds: int
+    needs_password: bool
 
 
 def frame(request: HttpRequest) -> dict[str, object]:
@@ -67,6 +70,8 @@ def _frame_of(user: User, path: str) -> Frame:
         study=", ".join(dict.fromkeys(filter(None, map(_study_of, held)))),
         nav=_nav_of(user, path),
         may_see_status=may(user, "see_status"),
+        idle_seconds=settings.SESSION_IDLE_SECONDS,
+        needs_password=not enters_without_password(user),
     )
 
 

@@ -3,21 +3,10 @@
 
 // A form sent after the session ended would come back empty from the sign-in page: ask before sending.
 async function obstacleTo(form) {
-  let answer;
-  try {
-    answer = await fetch(form.dataset.page || location.href, { redirect: "manual", cache: "no-store" });
-  } catch {
-    return "offline";
-  }
-  if (answer.type === "opaqueredirect") return "signed-out";
-  if (!answer.ok) return "";
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const personOf = (page) => page.querySelector("[data-person]")?.dataset.person;
-  if (!personOf(fresh) || personOf(fresh) !== personOf(document)) return "other-person";
   // Who signed in again has a new token; the one of this page would be refused.
-  const token = fresh.querySelector("input[name=csrfmiddlewaretoken]");
-  if (token) form.querySelector("input[name=csrfmiddlewaretoken]").value = token.value;
-  return "";
+  const found = await globalThis.registrySession.renewToken(form);
+  if (found === "locked") document.dispatchEvent(new CustomEvent("session:locked"));
+  return found === "same" || found === "failed" ? "" : found;
 }
 
 for (const form of document.querySelectorAll("form[data-warn-before-leaving]")) {
@@ -40,11 +29,13 @@ for (const form of document.querySelectorAll("form[data-warn-before-leaving]")) 
     if (found) return;
     isTouched = false;
     isSending = true;
+    form.dispatchEvent(new CustomEvent("registry:sent"));
     form.requestSubmit(button);
     isSending = false;
   });
   window.addEventListener("beforeunload", (leaving) => {
-    if (isTouched) leaving.preventDefault();
+    // What is kept as a draft is not lost by leaving.
+    if (isTouched && form.dataset.draftState !== "saved") leaving.preventDefault();
   });
 
   for (const hint of form.querySelectorAll("[data-needs-script]")) hint.hidden = false;

@@ -9,5 +9,7 @@ urlpatterns = [
     path("login/", views.SignInView.as_view(), name="account_login"),
     path("demo/", views.enter_demo, name="enter_demo"),
     path("logout/", views.leave, name="account_logout"),
+    path("unlock/", views.unlock, name="unlock"),
+    path("session/", views.session, name="session"),
     path("notifications/", notifications.own_notifications, name="own_notifications"),
 ]
