@@ -13,6 +13,11 @@ class Migration(migrations.Migration):
     dependencies = [("registry", "0012_activity")]
 
     operations = [
+        migrations.AddField(
+            model_name="user",
+            name="password_is_own",
+            field=models.BooleanField(default=False),
+        ),
         migrations.CreateModel(
             name="RecordLock",
             fields=[
@@ -75,6 +80,90 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="lock",
                         to="registry.visit",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="SecurityEvent",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("signing_refused", "Password refused at signing"),
+                            ("signing_throttled", "Too many passwords tried at signing"),
+                            ("password_refused", "Password refused at changing it"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Signature",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("signed_at", models.DateTimeField()),
+                ("printed_name", models.CharField(max_length=300)),
+                ("meaning", models.CharField(max_length=500)),
+                ("content", models.TextField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("voided_at", models.DateTimeField(null=True)),
+                ("voided_reason", models.TextField(blank=True)),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="signatures",
+                        to="registry.patient",
+                    ),
+                ),
+                (
+                    "signed_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "visit",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="signatures",
+                        to="registry.visit",
+                    ),
+                ),
+                (
+                    "voided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
             ],
@@ -201,6 +290,32 @@ class Migration(migrations.Migration):
                 condition=models.Q(("level", "patient")), fields=("patient",), name="patient_is_locked_once"
             ),
         ),
+        migrations.AddIndex(
+            model_name="securityevent",
+            index=models.Index(fields=["-at"], name="security_event_latest"),
+        ),
+        migrations.AddConstraint(
+            model_name="securityevent",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("kind__in", ["signing_refused", "signing_throttled", "password_refused"])
+                ),
+                name="securityevent_kind_is_known",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="signature",
+            index=models.Index(fields=["patient", "-signed_at"], name="signature_of_patient"),
+        ),
+        migrations.AddConstraint(
+            model_name="signature",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("printed_name", ""), _negated=True), models.Q(("meaning", ""), _negated=True)
+                ),
+                name="signature_has_a_name_and_a_meaning",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="unlocking",
             constraint=models.CheckConstraint(
@@ -274,4 +389,6 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL((SQL / "locks.sql").read_text()),
+        migrations.RunSQL((SQL / "signatures.sql").read_text()),
+        migrations.RunSQL((SQL / "guard.sql").read_text()),
     ]

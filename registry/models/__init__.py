@@ -33,6 +33,7 @@ from registry.models.preselection import LabsToRepack, PackedLabs, ReportScreeni
 from registry.models.question import Question, QuestionMessage
 from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
 from registry.models.site_stay import SiteStay
+from registry.models.signature import SecurityEvent, Signature
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
 from registry.models.treatment import Treatment, TreatmentAnswer
 from registry.models.visit import Score, SupportiveTreatment, Visit
@@ -91,8 +92,10 @@ __all__ = [
     "ScanRun",
     "ScheduledVisit",
     "Score",
+    "SecurityEvent",
     "ScoreDetail",
     "Serology",
+    "Signature",
     "Site",
     "SiteStay",
     "Sponsor",

@@ -44,6 +44,7 @@ from registry.models.preselection import LabsToRepack, PackedLabs, ReportScreeni
 from registry.models.question import Question, QuestionMessage
 from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
 from registry.models.site_stay import SiteStay
+from registry.models.signature import SecurityEvent, Signature
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
 from registry.models.treatment import Treatment, TreatmentAnswer
 from registry.models.visit import Score, SupportiveTreatment, Visit
@@ -322,6 +323,12 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         "about the keeping of the record, not of what it says",
         "id level study site patient visit locked_by locked_at reason",
     ),
+    Signature: _nothing(
+        STAFF,
+        "id patient visit signed_by signed_at printed_name meaning content sha256 voided_at voided_by"
+        " voided_reason",
+    ),
+    SecurityEvent: _nothing(STAFF, "id at kind user"),
     Unlocking: _nothing(
         STAFF,
         "id lock asked_by asked_at reason hours decision decided_by decided_at decision_reason until ended_by"
@@ -366,7 +373,7 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     User: _nothing(
         STAFF,
         "id password last_login is_superuser username first_name last_name email is_staff is_active"
-        " date_joined is_demo groups user_permissions",
+        " date_joined is_demo password_is_own groups user_permissions",
     ),
     Membership: _nothing(STAFF, "id user role site study sponsor granted_at ended_at"),
 }

@@ -1,11 +1,6 @@
--- Locks: whatever path writes, a locked record refuses. One line makes a table part of the record:
---     SELECT registry_guard_locks('registry_x');
+-- Locks of a visit, patient, site or study, and the two people who open one. What they refuse is in guard.sql.
 CREATE SCHEMA guard;
 GRANT USAGE ON SCHEMA guard TO public;
--- The tables of the record. `of_visit`: which rows (r) belong to a visit (v), as a condition; empty for
--- rows of the patient alone.
-CREATE TABLE guard.part (tbl text PRIMARY KEY, of_visit text);
-GRANT SELECT ON guard.part TO registry_app;
 
 ALTER TABLE registry_recordlock
     ADD CONSTRAINT lock_site_is_of_its_study FOREIGN KEY (site_id, study_id) REFERENCES registry_site (id, study_id) DEFERRABLE INITIALLY DEFERRED,
@@ -93,71 +88,3 @@ BEGIN
 END $$;
 CREATE TRIGGER wait_for_writers BEFORE INSERT ON registry_recordlock
     FOR EACH STATEMENT EXECUTE FUNCTION guard.wait_for_writers();
-
--- Once a statement, over its rows at once: a COPY of fifty thousand rows asks once.
-CREATE FUNCTION guard.refuse_locked() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-DECLARE
-    of_visit text := (SELECT part.of_visit FROM guard.part WHERE part.tbl = tg_table_name);
-    touched text := CASE tg_op WHEN 'INSERT' THEN 'SELECT * FROM new_rows' WHEN 'DELETE' THEN 'SELECT * FROM old_rows'
-                               ELSE 'SELECT * FROM old_rows UNION ALL SELECT * FROM new_rows' END;
-    patients text := CASE WHEN tg_table_name = 'registry_patient' THEN 'SELECT r.id, r.site_id, r.study_id FROM (%s) r'
-        ELSE 'SELECT p.id, p.site_id, p.study_id FROM (SELECT DISTINCT patient_id FROM (%s) t) r JOIN registry_patient p ON p.id = r.patient_id' END;
-    standing bigint;
-BEGIN
-    PERFORM pg_advisory_xact_lock_shared(7202613);
-    IF NOT EXISTS (SELECT FROM registry_recordlock) THEN RETURN NULL; END IF;
-    EXECUTE format(
-        'WITH p AS MATERIALIZED (' || patients || ')
-        SELECT l.id FROM p JOIN registry_recordlock l ON l.level = ''study'' AND l.study_id = p.study_id WHERE NOT guard.is_open(l.id)
-        UNION ALL
-        SELECT l.id FROM p JOIN registry_recordlock l ON l.level = ''site'' AND l.site_id = p.site_id WHERE NOT guard.is_open(l.id)
-        UNION ALL
-        SELECT l.id FROM p JOIN registry_recordlock l ON l.level = ''patient'' AND l.patient_id = p.id WHERE NOT guard.is_open(l.id)
-        LIMIT 1', touched) INTO standing;
-    IF standing IS NULL AND of_visit IS NOT NULL THEN
-        EXECUTE format(
-            'SELECT l.id FROM (%s) r
-            JOIN registry_recordlock l ON l.level = ''visit'' AND l.patient_id = r.patient_id
-            JOIN registry_visit v ON v.id = l.visit_id
-            WHERE (%s) AND NOT guard.is_open(l.id) LIMIT 1', touched, of_visit) INTO standing;
-    END IF;
-    IF standing IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'RLOCK', MESSAGE = guard.words(standing), DETAIL = 'lock ' || standing;
-    END IF;
-    RETURN NULL;
-END $$;
-
--- Makes a table part of the record. Its rows have a patient_id; those with a visit_id belong to that visit,
--- unless a condition says otherwise.
-CREATE FUNCTION registry_guard_locks(t text, of_visit text DEFAULT NULL) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    has_visit boolean := EXISTS (SELECT FROM information_schema.columns c WHERE c.table_schema = 'public' AND c.table_name = t AND c.column_name = 'visit_id');
-BEGIN
-    INSERT INTO guard.part VALUES (t, coalesce(of_visit, CASE WHEN has_visit THEN 'r.visit_id = v.id' END));
-    EXECUTE format('CREATE TRIGGER guard_insert AFTER INSERT ON %I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION guard.refuse_locked()', t);
-    EXECUTE format('CREATE TRIGGER guard_update AFTER UPDATE ON %I REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION guard.refuse_locked()', t);
-    EXECUTE format('CREATE TRIGGER guard_delete AFTER DELETE ON %I REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION guard.refuse_locked()', t);
-END $$;
-REVOKE EXECUTE ON FUNCTION registry_guard_locks(text, text) FROM public;
-
-SELECT registry_guard_locks('registry_patient');
-SELECT registry_guard_locks('registry_visit', 'r.id = v.id');
-SELECT registry_guard_locks('registry_labresult', 'r.visit_id = v.id OR (r.visit_id IS NULL AND r.collected_on = v.visited_on)');
-SELECT registry_guard_locks('registry_supportivetreatment', 'r.given_on BETWEEN v.visited_on - 45 AND v.visited_on');
--- Every other table of patients that stands by now, but what is not of the site's record: alerts, runs, mails,
--- questions, drafts and copies. tests/models/test_locks.py holds the list together with its reasons.
-DO $$
-DECLARE t text;
-BEGIN
-    FOR t IN
-        SELECT c.table_name FROM information_schema.columns c JOIN information_schema.tables i USING (table_schema, table_name)
-        WHERE c.table_schema = 'public' AND c.column_name = 'patient_id' AND i.table_type = 'BASE TABLE'
-          AND c.table_name NOT IN (SELECT tbl FROM guard.part)
-          AND c.table_name NOT IN ('registry_alert', 'registry_alertmove', 'registry_scanfailure', 'registry_pseudonym',
-              'registry_waitingevaluation', 'registry_judgement', 'registry_packedlabs', 'registry_labstorepack',
-              'registry_reportscreening', 'registry_recordlock')
-          AND c.table_name NOT LIKE '%draft%'
-    LOOP
-        PERFORM registry_guard_locks(t);
-    END LOOP;
-END $$;
