@@ -113,6 +113,7 @@ def add_version(*, study: Study, entry: VersionEntry, by: User | None, at: datet
     with transaction.atomic():
         Study.objects.select_for_update(no_key=True).only("pk").get(pk=study.pk)
         refuse_if(version_problems(study=study, entry=entry))
+        assert entry.effective_from is not None  # noqa: S101 - refused above
         return ConsentVersion.objects.create(
             study=study,
             version=entry.version,
@@ -170,6 +171,7 @@ def record_consent(
     """
     require(by, "enter_record", patient=patient)
     refuse_if(consent_problems(patient=patient, entry=entry, today=today))
+    assert entry.given_on is not None  # noqa: S101 - refused above
     with transaction.atomic():
         lock_patient(patient)
         sent = Consent.objects.filter(submission=submission, patient=patient).first()
@@ -225,6 +227,7 @@ def withdraw_consent(
     """
     require(by, "enter_record", patient=patient)
     refuse_if(withdrawal_problems(patient=patient, entry=entry, today=today))
+    assert entry.withdrawn_on is not None  # noqa: S101 - refused above
     with transaction.atomic():
         lock_patient(patient)
         sent = ConsentWithdrawal.objects.filter(submission=submission, patient=patient).first()
