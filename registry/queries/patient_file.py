@@ -98,7 +98,7 @@ class LabTable:
 
 @dataclass(frozen=True, slots=True)
 class PatientFile:
-    """What the patient page shows. Lists are newest first."""
+    """What the patient page shows. Lists are newest first; `results` are those that count, oldest first."""
 
     patient: Patient
     today: date
@@ -106,6 +106,7 @@ class PatientFile:
     courses: tuple[CourseOfVisits, ...]
     awaited: AwaitedVisit | None
     labs: LabTable
+    results: tuple[LabResult, ...]
     supports: tuple[tuple[SupportiveTreatment, date | None], ...]
     events: tuple[tuple[AdverseEvent, date | None], ...]
     alerts: tuple[Alert, ...]
@@ -148,13 +149,19 @@ def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -
         Alert.objects.filter(patient=patient).select_related("patient__site").order_by(*GRAVEST_FIRST)
     )
     graded = icaht_grades(record=record, as_of=today)
+    results = list(
+        LabResult.objects.filter(patient=patient)
+        .select_related("superseded_by", "entered_by")
+        .order_by("-collected_on", "superseded_at", "pk")
+    )
     return PatientFile(
         patient=patient,
         today=today,
         day_zero=course_of(today, day_zeros=day_zeros),
         courses=_courses(courses, visits, history, awaited, today, graded),
         awaited=min(awaited, key=lambda line: (not line.is_overdue, line.window.closes_on), default=None),
-        labs=_lab_table(patient, day_zeros, all_days=all_lab_days),
+        labs=_lab_table(results, day_zeros, all_days=all_lab_days),
+        results=tuple(result for result in reversed(results) if result.superseded_at is None),
         supports=tuple(
             (support, course_of(support.given_on, day_zeros=day_zeros))
             for support in SupportiveTreatment.objects.filter(patient=patient).order_by("-given_on", "kind")
@@ -312,12 +319,7 @@ def _sort_day(line: VisitLine) -> date:
     return date.max
 
 
-def _lab_table(patient: Patient, day_zeros: tuple[date, ...], *, all_days: bool) -> LabTable:
-    results = list(
-        LabResult.objects.filter(patient=patient)
-        .select_related("superseded_by", "entered_by")
-        .order_by("-collected_on", "superseded_at", "pk")
-    )
+def _lab_table(results: Sequence[LabResult], day_zeros: tuple[date, ...], *, all_days: bool) -> LabTable:
     days = sorted({result.collected_on for result in results}, reverse=True)
     shown = days if all_days else days[:_LAB_COLUMNS]
     by_place: dict[tuple[str, date], list[LabResult]] = defaultdict(list)

@@ -3,18 +3,16 @@
 Words, shapes and lines carry the meaning; colours only help, so that it prints in grey.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from typing import Literal
 
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
+from registry.web.charts.marks import Shape, joined, line, outline, text
 from registry.web.charts.scales import Days, Kind, Scale, tick_text, value_scale
-
-Shape = Literal["value", "lifted", "below", "above"]
 
 WIDTH, HEIGHT = 760, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 16, 46, 46
@@ -118,51 +116,36 @@ def draw(plot: Plot) -> SafeString:
         n=plot.name,
         t=plot.title,
         s=plot.summary,
-        p=_joined(pieces),
+        p=joined(pieces),
     )
-
-
-def _joined(pieces: Iterable[SafeString]) -> SafeString:
-    # Every piece was escaped by format_html when it was made.
-    return mark_safe("".join(pieces))  # noqa: S308
-
-
-def _text(x: float, y: float, words: str, kind: str, anchor: str = "start") -> SafeString:
-    return format_html(
-        '<text class="plot__{}" x="{}" y="{}" text-anchor="{}">{}</text>', kind, x, y, anchor, words
-    )
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> SafeString:
-    return format_html('<line class="plot__{}" x1="{}" y1="{}" x2="{}" y2="{}"/>', kind, x1, y1, x2, y2)
 
 
 def _axes(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
     for tick in scale.ticks:
         y = scale.place(tick)
-        yield _line(days.left, y, days.right, y, "grid")
-        yield _text(days.left - 6, y + 4, tick_text(tick), "tick", "end")
+        yield line(days.left, y, days.right, y, "grid")
+        yield text(days.left - 6, y + 4, tick_text(tick), "tick", "end")
     for day in days.ticks:
         x = days.place(day)
-        yield _line(x, scale.bottom, x, scale.bottom + 4, "axis")
-        yield _text(x, scale.bottom + 17, str(day).replace("-", "−"), "tick", "middle")
-    yield _line(days.left, scale.bottom, days.right, scale.bottom, "axis")
+        yield line(x, scale.bottom, x, scale.bottom + 4, "axis")
+        yield text(x, scale.bottom + 17, str(day).replace("-", "−"), "tick", "middle")
+    yield line(days.left, scale.bottom, days.right, scale.bottom, "axis")
     axis = "logarithmic" if plot.kind == "log" else "linear"
-    yield _text(days.left - 42, 14, f"{plot.unit} ({axis})", "words")
-    yield _text((days.left + days.right) / 2, HEIGHT - 6, "day of the course", "words", "middle")
+    yield text(days.left - 42, 14, f"{plot.unit} ({axis})", "words")
+    yield text((days.left + days.right) / 2, HEIGHT - 6, "day of the course", "words", "middle")
 
 
 def _limits(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
     for limit in plot.limits:
         y = scale.place(limit.value)
-        yield _line(days.left, y, days.right, y, "limit")
+        yield line(days.left, y, days.right, y, "limit")
 
 
 def _limit_labels(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
     """Above the values, so that no line runs through the words."""
     for limit in plot.limits:
         y = scale.place(limit.value) - 5
-        yield _text(days.right - 4, y, f"limit {limit.label}", "limit-words", "end")
+        yield text(days.right - 4, y, f"limit {limit.label}", "limit-words", "end")
 
 
 def _shades(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
@@ -181,7 +164,7 @@ def _shades(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
 def _run_labels(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
     for run in plot.runs:
         first, last = _ends(run, days)
-        yield _text(
+        yield text(
             round((first + last) / 2, 1),
             scale.top + (30 if run.is_possible else 14),
             run.label,
@@ -195,15 +178,15 @@ def _ends(run: Run, days: Days) -> tuple[float, float]:
 
 
 def _day_lines(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
-    for line in plot.day_lines:
-        if days.holds(line.day):
-            x = days.place(line.day)
+    for marked in plot.day_lines:
+        if days.holds(marked.day):
+            x = days.place(marked.day)
             is_far_right = x > (days.left + days.right) / 2
-            yield _line(x, scale.top - 6, x, scale.bottom, "day")
-            yield _text(
+            yield line(x, scale.top - 6, x, scale.bottom, "day")
+            yield text(
                 x - 4 if is_far_right else x + 4,
                 scale.top - 6,
-                line.label,
+                marked.label,
                 "words",
                 "end" if is_far_right else "start",
             )
@@ -215,7 +198,7 @@ def _lines(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
         lowest[point.day] = min(point.value, lowest.get(point.day, point.value))
     for (day, value), (next_day, next_value) in pairwise(sorted(lowest.items())):
         kind = "line" if next_day - day <= _LONGEST_LINE_DAYS else "silence"
-        yield _line(days.place(day), scale.place(value), days.place(next_day), scale.place(next_value), kind)
+        yield line(days.place(day), scale.place(value), days.place(next_day), scale.place(next_value), kind)
 
 
 def _given(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
@@ -236,17 +219,9 @@ def _symbol(point: Point, x: float, y: float) -> SafeString:
         '<path class="plot__point plot__point--{}{}" d="{}"><title>{}</title></path>',
         point.shape,
         used,
-        _outline(point.shape, x, y, 5.5 if point.is_used else 4),
+        outline(point.shape, x, y, 5.5 if point.is_used else 4),
         point.text,
     )
-
-
-def _outline(shape: Shape, x: float, y: float, r: float) -> str:
-    if shape == "below":
-        return f"M{x - r:.1f} {y - r:.1f}h{2 * r}L{x:.1f} {y + r:.1f}z"
-    if shape == "above":
-        return f"M{x - r:.1f} {y + r:.1f}h{2 * r}L{x:.1f} {y - r:.1f}z"
-    return f"M{x - r:.1f} {y:.1f}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0z"
 
 
 def _legend(plot: Plot) -> SafeString:
@@ -260,14 +235,14 @@ def _legend(plot: Plot) -> SafeString:
         entries.append(("value", False, "support given"))
     for shape, is_used, words in reversed(entries):
         x -= len(words) * 6.9
-        pieces.append(_text(x, 14, words, "words"))
+        pieces.append(text(x, 14, words, "words"))
         x -= 12
         if words == "support given":
             pieces.append(format_html('<path class="plot__given" d="M{} 15v-10h4v10z"/>', round(x, 1)))
         else:
             pieces.append(_symbol(Point(0, Decimal(0), words, shape, is_used), round(x, 1), 10))
         x -= 16
-    return _joined(pieces)
+    return joined(pieces)
 
 
 def _shows(plot: Plot, shape: Shape) -> bool:

@@ -15,6 +15,7 @@ from registry.monitoring.lifecycle import WAITING
 from registry.queries.patient_file import patient_file
 from registry.queries.site_worklist import patient_lines
 from registry.web.investigator.alert_lines import alert_lines
+from registry.web.investigator.timeline import timeline_of
 
 
 def patients(request: HttpRequest) -> HttpResponse:
@@ -41,12 +42,14 @@ def patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
         today=today(time_zone=found.site.time_zone),
         all_lab_days=request.GET.get("results") == "all",
     )
+    may_enter = may(user, "enter_record", patient=found)
     context = {
         "patient": found,
         "file": file,
+        "timeline": timeline_of(file=file, chosen=request.GET.get("days", ""), may_enter=may_enter),
         "alert_lines": alert_lines(alert for alert in file.alerts if alert.state in WAITING),
         "settled_alerts": alert_lines(alert for alert in file.alerts if alert.state not in WAITING),
-        "may_enter": may(user, "enter_record", patient=found),
+        "may_enter": may_enter,
         "may_review": may(user, "review_alerts", patient=found),
     }
     return render(request, "investigator/patient.html", context)
