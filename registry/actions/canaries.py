@@ -9,9 +9,11 @@ see them (migration 0005).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Model
+from django.db.models import Field, Model
+from django.db.models.expressions import DatabaseDefault
 
 from registry.access.scope import Rows, acting
 from registry.actions import alerts
@@ -137,17 +139,27 @@ def _judged_and_stored(rule: Rule, on: date, at: datetime) -> set[tuple[int, str
 
 def _changed(model: type[Model], table: Sequence[Model]) -> list[str]:
     """Say what of a table's canary rows differs from how they were written, without values."""
-    columns = [field.attname for field in model._meta.concrete_fields if not field.generated]
+    fields = [field for field in model._meta.concrete_fields if not field.generated]
     must_be = {row.pk: row for row in table}
     are = {row.pk: row for row in _rows_of_canaries(model)}
     name = model._meta.verbose_name
     problems = [f"{name} {pk} of the canaries is gone" for pk in must_be.keys() - are.keys()]
     problems += [f"{name} {pk} was added to the canaries" for pk in are.keys() - must_be.keys()]
     for pk in must_be.keys() & are.keys():
-        differing = [c for c in columns if getattr(must_be[pk], c) != getattr(are[pk], c)]
+        differing = [
+            field.attname
+            for field in fields
+            if _written(must_be[pk], field) != getattr(are[pk], field.attname)
+        ]
         if differing:
             problems.append(f"{name} {pk} of the canaries was changed: {', '.join(differing)}")
     return problems
+
+
+def _written(row: Model, field: "Field[Any, Any]") -> Any:
+    """What the row says when it is stored: a column left to the database has the database's default."""
+    value = getattr(row, field.attname)
+    return field.db_default if isinstance(value, DatabaseDefault) else value
 
 
 def _rows_of_canaries(model: type[Model]) -> list[Model]:
