@@ -16,7 +16,6 @@ from registry.clinical.annual_contact import (
     DETAILS,
     MALIGNANCY,
     OUTCOMES,
-    REMOTE_WAYS,
     WAYS,
     Question,
 )
@@ -25,7 +24,7 @@ from registry.clinical.partial_dates import PartialDate
 from registry.clinical.record_checks import Life
 from registry.clinical.refusals import Problem
 from registry.models import AdverseEvent, AnnualContact, ContactAttempt, Course, Patient, User, Visit
-from registry.queries.consent import collection_problems
+from registry.queries.consent import collection_problems, remote_problems
 
 _DIED = "died"
 _NOTE_LIMIT = 500
@@ -43,9 +42,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ContactEntry:
-    """What a contact brought beside its visit: the way, the answers, whether the details are right."""
+    """What a contact brought beside its visit: the answers, and whether the details are right."""
 
-    way: str
     answers: Sequence[Answer]
     contact_details: str
 
@@ -76,9 +74,7 @@ class ContactPart:
     def problems(self, *, patient: Patient, visited_on: date | None, today: date) -> list[Problem]:
         """What makes the answers impossible for this patient."""
         found = [
-            *check_listed(field="contact_mode", value=self.entry.way, codes=WAYS),
             *check_listed(field="contact_details", value=self.entry.contact_details, codes=DETAILS),
-            *remote_problems(patient=patient, way=self.entry.way, on=visited_on, field="contact_mode"),
         ]
         for answer in self._new_events():
             entry = _event(answer, aware_on=visited_on)
@@ -106,9 +102,6 @@ class ContactPart:
                 setattr(contact, answer.question.key, answer.yes)
         contact.contact_details = self.entry.contact_details
         contact.save()
-        if visit.contact_mode != self.entry.way:
-            visit.contact_mode = self.entry.way
-            visit.save(update_fields=["contact_mode"])
 
     def _new_events(self) -> list[Answer]:
         return [
@@ -126,15 +119,6 @@ def event_field(question: Question) -> str:
 def event_of(*, contact: AnnualContact | None, question: Question) -> AdverseEvent | None:
     """The event that a yes to the question made, or None."""
     return None if contact is None else getattr(contact, event_field(question))
-
-
-def remote_problems(*, patient: Patient, way: str, on: date | None, field: str) -> list[Problem]:
-    """Refuse to have called or written to somebody who does not want it."""
-    if way not in REMOTE_WAYS:
-        return []
-    return collection_problems(
-        patient=patient, field=field, what="A contact from afar", on=on, scope="remote_contact"
-    )
 
 
 def attempt_problems(*, patient: Patient, course: Course, entry: AttemptEntry, today: date) -> list[Problem]:

@@ -223,7 +223,8 @@ def withdraw_consent(
     """Keep a withdrawal and return it. Nothing already recorded is removed.
 
     With follow-up itself, follow-up ends on that day by the reason withdrawal, where it has not ended
-    before and the record is not locked: a lock does not hold up a right. The same submission is one withdrawal. Raises NotAllowed and RecordRefused.
+    before and the record is not locked: a lock does not hold up a right. The same
+    submission is one withdrawal. Raises NotAllowed and RecordRefused.
     """
     require(by, "enter_record", patient=patient)
     refuse_if(withdrawal_problems(patient=patient, entry=entry, today=today))

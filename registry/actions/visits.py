@@ -22,14 +22,24 @@ from registry.actions.laboratory import (
 from registry.actions.refused import refuse_if
 from registry.actions.visit_parts import VisitPart, problems_of_parts
 from registry.clinical.code_lists import TEXT_LIMITS
-from registry.clinical.record_checks import check_support, check_text, check_visit
+from registry.clinical.entry_checks import check_listed, check_text
+from registry.clinical.record_checks import check_support, check_visit
 from registry.clinical.refusals import Problem
 from registry.clinical.study_days import course_of
+from registry.clinical.visit_contact import COMMENTS_LIMIT, CONTACT_MODES
 from registry.clinical.visit_windows import UNSCHEDULED
 from registry.models import Course, LabNotDone, LabResult, Patient, SupportiveTreatment, User, Visit
-from registry.queries.consent import collection_problems
+from registry.queries.consent import collection_problems, remote_problems
 
-FIELDS = ("status", "visited_on", "missed_reason", "new_malignancy", "new_malignancy_text")
+FIELDS = (
+    "status",
+    "visited_on",
+    "missed_reason",
+    "new_malignancy",
+    "new_malignancy_text",
+    "contact_mode",
+    "comments",
+)
 
 
 class AlreadyRecorded(RuntimeError):
@@ -73,6 +83,8 @@ class VisitEntry:
     missed_reason: str = ""
     new_malignancy: bool | None = None
     new_malignancy_text: str = ""
+    contact_mode: str = ""  # of visit_contact.CONTACT_MODES, or not said
+    comments: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +100,9 @@ def visit_problems(
 ) -> list[Problem]:
     """What makes the visit impossible. `day_zeros`: of its own course first, then of the later ones."""
     found = collection_problems(patient=patient, field="visited_on", what="A visit", on=entry.visited_on)
+    found += remote_problems(
+        patient=patient, way=entry.contact_mode, on=entry.visited_on, field="contact_mode"
+    )
     found += check_visit(
         visit_code=code,
         status=entry.status,
@@ -99,6 +114,8 @@ def visit_problems(
         died_on=patient.died_on,
         today=today,
     )
+    found += check_listed(field="contact_mode", value=entry.contact_mode, codes=CONTACT_MODES, required=False)
+    found += check_text(field="comments", value=entry.comments, maximum=COMMENTS_LIMIT)
     if entry.new_malignancy and not entry.new_malignancy_text.strip():
         found.append(
             Problem(

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
 from registry.access.scope import Rows
+from registry.clinical.annual_contact import REMOTE_WAYS
 from registry.clinical.consent_scopes import (
     COMPULSORY,
     SCOPES,
@@ -113,6 +114,15 @@ def collection_problems(
 ) -> list[Problem]:
     """Refuse what is dated on a day on which the patient's consent does not cover it."""
     return check_may_collect(field=field, what=what, scope=scope, on=on, acts=acts_of(patient=patient))
+
+
+def remote_problems(*, patient: Patient, way: str, on: date | None, field: str) -> list[Problem]:
+    """Refuse to have called or written to somebody who does not want it."""
+    if way not in REMOTE_WAYS:
+        return []
+    return collection_problems(
+        patient=patient, field=field, what="A contact from afar", on=on, scope="remote_contact"
+    )
 
 
 def is_covered(*, patient: Patient, scope: str, today: date) -> bool | None:
