@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name="user",
-            name="password_is_own",
+            name="has_own_secret",
             field=models.BooleanField(default=False),
         ),
         migrations.CreateModel(

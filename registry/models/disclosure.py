@@ -373,7 +373,7 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     User: _nothing(
         STAFF,
         "id password last_login is_superuser username first_name last_name email is_staff is_active"
-        " date_joined is_demo password_is_own groups user_permissions",
+        " date_joined is_demo has_own_secret groups user_permissions",
     ),
     Membership: _nothing(STAFF, "id user role site study sponsor granted_at ended_at"),
 }

@@ -24,7 +24,7 @@ class User(AbstractUser):
     # A demo account works only where DEMO=1; the application refuses to start with one otherwise.
     is_demo = models.BooleanField(default=False)
     # Set by the person, not by whoever made the account: only then it may stand for them in a signature.
-    password_is_own = models.BooleanField(default=False)
+    has_own_secret = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
