@@ -10,12 +10,15 @@ from django.db import connection, transaction
 from registry.access.roles import require
 from registry.access.scope import because
 from registry.actions.evaluations import nudge
+from registry.actions.laboratories import laboratory_named, remember_habits
 from registry.actions.refused import refuse_if
 from registry.clinical.record_checks import check_lab
 from registry.clinical.refusals import Problem
 from registry.clinical.units import read_result, read_value
-from registry.models import LabNotDone, LabResult, Patient, User, Visit
+from registry.models import LabNotDone, Laboratory, LabResult, Patient, User, Visit
 from registry.queries.consent import collection_problems
+
+_LONGEST_REASON = 500  # characters, why a value is right
 
 
 class AlreadySuperseded(RuntimeError):
@@ -34,6 +37,8 @@ class ResultEntry:
     collected_on: date
     lower_limit: str = ""
     upper_limit: str = ""
+    laboratory: str = ""  # its name at the site; empty when nobody said
+    right_because: str = ""  # of a value that was asked about: why it is right
 
 
 def problems_of(*, entry: ResultEntry, patient: Patient, today: date) -> list[Problem]:
@@ -75,12 +80,16 @@ def record_results(
     with transaction.atomic():
         lock_patient(patient)
         there = _current(patient, {entry.collected_on for entry in entries})
+        named = _laboratories(patient, entries, by=by, at=at)
         new: dict[tuple, LabResult] = {}
         for entry in entries:
-            row = _row(patient=patient, visit=visit, entry=entry, by=by, at=at)
+            row = _row(
+                patient=patient, visit=visit, entry=entry, laboratory=named[entry.laboratory], by=by, at=at
+            )
             if _identity(row) not in there:
                 new.setdefault(_identity(row), row)
         LabResult.objects.bulk_create(new.values())
+        remember_habits(patient=patient, results=new.values(), at=at)
         if visit is not None:
             brought = {entry.analyte for entry in entries}
             LabNotDone.objects.filter(visit=visit, analyte__in=brought).delete()
@@ -101,7 +110,11 @@ def correct_lab_result(
     with transaction.atomic(), because(reason):
         lock_patient(patient)
         current = _still_current(result)
-        row = _row(patient=patient, visit=current.visit, entry=entry, by=by, at=at)
+        named = _laboratories(patient, [entry], by=by, at=at)
+        laboratory = named[entry.laboratory] if entry.laboratory else current.laboratory
+        row = _row(patient=patient, visit=current.visit, entry=entry, laboratory=laboratory, by=by, at=at)
+        if not row.right_because and _identity(row) == _identity(current):
+            row.right_because = current.right_because  # said of this very value
         if _facts(row) == _facts(current):
             return current
         twin = _current(patient, {entry.collected_on}).get(_identity(row))
@@ -113,6 +126,7 @@ def correct_lab_result(
             row.pk = _next_id()
             _supersede(current, by_id=row.pk, reason=reason, at=at)
             row.save(force_insert=True)
+            remember_habits(patient=patient, results=[row], at=at)
         nudge(patient_id=patient.pk)
     return row
 
@@ -142,7 +156,7 @@ def _no_reason(reason: str) -> list[Problem]:
 
 
 def _still_current(result: LabResult) -> LabResult:
-    current = LabResult.objects.select_related("visit").get(pk=result.pk)
+    current = LabResult.objects.select_related("visit", "laboratory").get(pk=result.pk)
     if current.superseded_at is not None:
         raise AlreadySuperseded
     return current
@@ -162,8 +176,24 @@ def _next_id() -> int:
         return cursor.fetchone()[0]
 
 
+def _laboratories(
+    patient: Patient, entries: Sequence[ResultEntry], *, by: User | None, at: datetime
+) -> dict[str, Laboratory | None]:
+    names = {entry.laboratory for entry in entries} - {""}
+    named: dict[str, Laboratory | None] = {"": None}
+    for name in sorted(names):
+        named[name] = laboratory_named(patient=patient, name=name, by=by, at=at)
+    return named
+
+
 def _row(
-    *, patient: Patient, visit: Visit | None, entry: ResultEntry, by: User | None, at: datetime
+    *,
+    patient: Patient,
+    visit: Visit | None,
+    entry: ResultEntry,
+    laboratory: Laboratory | None,
+    by: User | None,
+    at: datetime,
 ) -> LabResult:
     read = read_result(entry.value, analyte=entry.analyte, unit=entry.unit, decimal_comma=True)
     return LabResult(
@@ -178,6 +208,8 @@ def _row(
         value=read.canonical,
         lower_limit=_limit(entry.lower_limit),
         upper_limit=_limit(entry.upper_limit),
+        laboratory=laboratory,
+        right_because=entry.right_because.strip(),
         entered_by=by,
         entered_at=at,
         origin="form",
@@ -194,7 +226,14 @@ def _identity(row: LabResult) -> tuple:
 
 def _facts(row: LabResult) -> tuple:
     limits = (limit and limit.normalize() for limit in (row.lower_limit, row.upper_limit))
-    return (*_identity(row), row.entered_unit, Decimal(row.entered_value.lstrip("<>")), *limits)
+    return (
+        *_identity(row),
+        row.entered_unit,
+        Decimal(row.entered_value.lstrip("<>")),
+        row.laboratory_id,
+        row.right_because,
+        *limits,
+    )
 
 
 def _current(patient: Patient, days: set[date]) -> dict[tuple, LabResult]:

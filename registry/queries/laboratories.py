@@ -1,0 +1,77 @@
+"""The laboratories of a site, and what each is known to report: units, normal ranges, names of analytes."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from django.db import connection
+
+from registry.models import Laboratory, LaboratoryAnalyte, LaboratoryName, Patient
+
+_RECENT_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """How a laboratory reports an analyte: its unit, and the normal range where it is known for this sex."""
+
+    unit: str
+    lower_limit: Decimal | None = None
+    upper_limit: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLaboratory:
+    """A laboratory with its habits for patients of one sex, by analyte."""
+
+    laboratory: Laboratory
+    habits: dict[str, Habit] = field(default_factory=dict)
+    latest_at: float = 0.0
+
+
+def laboratories_for(*, patient: Patient) -> list[KnownLaboratory]:
+    """Return the laboratories of the patient's site, the one used latest first.
+
+    A range remembered for another sex is not the patient's; the unit is the same for everybody.
+    """
+    known = {
+        laboratory.pk: KnownLaboratory(laboratory)
+        for laboratory in Laboratory.objects.filter(site_id=patient.site_id).order_by("name")
+    }
+    if not known:
+        return []
+    latest: dict[int, float] = {}
+    rows = LaboratoryAnalyte.objects.filter(laboratory__in=list(known)).order_by("reported_at", "pk")
+    for row in rows:
+        habits = known[row.laboratory_id].habits
+        own = row.sex == patient.sex
+        before = habits.get(row.analyte)
+        if own:
+            habits[row.analyte] = Habit(row.unit, row.lower_limit, row.upper_limit)
+        elif before is None or (before.lower_limit is None and before.upper_limit is None):
+            habits[row.analyte] = Habit(row.unit)
+        latest[row.laboratory_id] = row.reported_at.timestamp()
+    return sorted(known.values(), key=lambda each: -latest.get(each.laboratory.pk, 0.0))
+
+
+def names_learned(*, laboratory: Laboratory) -> dict[str, str]:
+    """Return what the laboratory's reports call things, folded, to the analyte."""
+    return dict(LaboratoryName.objects.filter(laboratory=laboratory).values_list("name", "analyte"))
+
+
+def usual_units(*, site_id: int) -> dict[str, str]:
+    """The unit of most of a site's latest rows: one odd report must not set the unit of the next patient.
+
+    The latest rows only, because a habit is recent and the whole table is too long to ask.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT ON (r.analyte) r.analyte, r.entered_unit
+            FROM registry_labresult r JOIN registry_patient p ON p.id = r.patient_id
+            WHERE p.site_id = %s AND r.id > (SELECT coalesce(max(id), 0) - %s FROM registry_labresult)
+            GROUP BY r.analyte, r.entered_unit
+            ORDER BY r.analyte, count(*) DESC, max(r.id) DESC
+            """,
+            [site_id, _RECENT_ROWS],
+        )
+        return dict(cursor.fetchall())
