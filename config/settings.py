@@ -73,6 +73,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "registry.web.scope_middleware.ScopeMiddleware",
+    "registry.web.locked_middleware.LockedMiddleware",
 ]
 
 TEMPLATES = [

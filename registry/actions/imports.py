@@ -3,10 +3,12 @@
 Run twice, the second run finds everything as it is and writes nothing.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from registry.access.scope import EVERYTHING, acting
 from registry.actions.canary_record import RESERVED
@@ -23,6 +25,7 @@ from registry.actions.importing.visits import (
     plan_support,
     plan_visits,
 )
+from registry.actions.locks import lock_behind
 from registry.models import (
     AdverseEvent,
     Course,
@@ -73,6 +76,7 @@ def import_record(
     if record.tables and not wrong_key:
         with (
             acting(rows=EVERYTHING, by=by, origin="import", reason=REASON),
+            _listing_locks(ledger),
             transaction.atomic(),  # a savepoint: what a dry run takes back
         ):
             _wait_for_other_imports(study_key)
@@ -122,6 +126,19 @@ def _load(
     writes.carry_out(_FRAME)
     writes.carry_out(_FACTS)
     labs.carry_out(at=at)
+
+
+@contextmanager
+def _listing_locks(ledger: Ledger) -> Iterator[None]:
+    """A locked record refuses the import in its own words, as an error among the others."""
+    try:
+        yield
+    except DatabaseError as error:
+        refusal = lock_behind(error)
+        if refusal is None:
+            raise
+        accepted = "Rows that are there already and equal; others once the record is unlocked."
+        ledger.errors.append(RowError("", None, "", "", refusal.for_people, accepted))
 
 
 def _wait_for_other_imports(study_key: str) -> None:

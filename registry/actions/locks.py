@@ -1,17 +1,33 @@
 """Locked records: who may lock, who may open again, and the refusal that every write meets.
 
-Triggers refuse on any path (migrations/sql/locks.sql); `refuse_if_locked` says so before anything is tried.
+Triggers refuse on any path (migrations/sql/guard.sql); `refuse_if_locked` says so before anything is tried.
 """
 
-from django.db import DatabaseError, connection
+from datetime import datetime
 
-from registry.models import Patient, Visit
+from django.db import DatabaseError, IntegrityError, connection, transaction
+
+from registry.access.roles import NotAllowed, Verb
+from registry.access.scope import because, rows_of
+from registry.actions.refused import refuse_if
+from registry.clinical.refusals import Problem
+from registry.models import Patient, RecordLock, Unlocking, User, Visit
+from registry.queries.locks import Target, open_questions
 
 _SQLSTATE = "RLOCK"
+LONGEST_UNLOCKING_HOURS = 720
 
 
 class RecordLocked(RuntimeError):
     """The record is locked and takes no change. `for_people` says since when, why and who can open it."""
+
+    def __init__(self, for_people: str):
+        super().__init__(for_people)
+        self.for_people = for_people
+
+
+class LockRefused(RuntimeError):
+    """The lock cannot be set, opened or closed now. `for_people` says why."""
 
     def __init__(self, for_people: str):
         super().__init__(for_people)
@@ -39,3 +55,113 @@ def lock_behind(error: DatabaseError) -> RecordLocked | None:
     if getattr(cause, "sqlstate", None) != _SQLSTATE:
         return None
     return RecordLocked(cause.diag.message_primary or "The record is locked.")  # type: ignore[union-attr]
+
+
+def lock(*, target: Target, reason: str, by: User, at: datetime) -> RecordLock:
+    """Close a study, site, patient or visit to change; one that was opened is closed again.
+
+    Waits for writers of the moment. Raises NotAllowed, RecordRefused without a reason, and LockRefused while
+    a question about it is open (21 CFR 11.10(f)) or when it is locked already.
+    """
+    _require(by, "lock_record", study_id=target.study.pk)
+    _refuse_without_words(reason)
+    if waiting := open_questions(target=target):
+        asked = "1 question is" if waiting == 1 else f"{waiting} questions are"
+        raise LockRefused(f"Not locked: {asked} still open about it. Settle them first.")
+    with transaction.atomic(), because(reason):
+        found = _same_target(target)
+        if found is not None:
+            _end_unlockings(found, by=by, at=at)
+            return found
+        return RecordLock.objects.create(
+            level=target.level,
+            study=target.study,
+            site=target.site,
+            patient=target.patient,
+            visit=target.visit,
+            locked_by=by,
+            locked_at=at,
+            reason=reason.strip(),
+        )
+
+
+def ask_to_unlock(*, lock: RecordLock, reason: str, hours: int | None, by: User, at: datetime) -> Unlocking:
+    """Ask that the lock be opened, for `hours` or until somebody locks again; another person decides.
+
+    Raises NotAllowed, RecordRefused, and LockRefused when it is asked for already or stands open.
+    """
+    _require(by, "unlock_record", study_id=lock.study_id)
+    _refuse_without_words(reason)
+    if hours is not None and not 1 <= hours <= LONGEST_UNLOCKING_HOURS:
+        accepted = f"1 to {LONGEST_UNLOCKING_HOURS} hours, or until locked again."
+        refuse_if([Problem("hours", str(hours), "That is no time to unlock for.", accepted)])
+    if _is_open(lock):
+        raise LockRefused("The record stands open already.")
+    try:
+        with transaction.atomic(), because(reason):
+            return Unlocking.objects.create(
+                lock=lock, asked_by=by, asked_at=at, reason=reason.strip(), hours=hours
+            )
+    except IntegrityError as twice:
+        raise LockRefused("Somebody has asked for this already. Another person decides.") from twice
+
+
+def decide_unlocking(
+    *, unlocking: Unlocking, approved: bool, reason: str, by: User, at: datetime
+) -> Unlocking:
+    """Approve or refuse what another person asked for; approved, the record is open from now.
+
+    Raises NotAllowed, RecordRefused when refused without a reason, and LockRefused for one's own request or
+    one that was decided meanwhile.
+    """
+    _require(by, "unlock_record", study_id=unlocking.lock.study_id)
+    if not approved:
+        _refuse_without_words(reason)
+    with transaction.atomic(), because(reason or unlocking.reason):
+        current = Unlocking.objects.select_for_update(of=("self",)).get(pk=unlocking.pk)
+        if current.decision:
+            raise LockRefused("This was decided meanwhile. Reload to see by whom.")
+        if current.asked_by_id == by.pk:
+            raise LockRefused("You asked for this yourself. Unlocking takes two people: another one decides.")
+        if approved:
+            _end_unlockings(current.lock, by=by, at=at)
+        current.decision = "approved" if approved else "refused"
+        current.decided_by, current.decided_at, current.decision_reason = by, at, reason.strip()
+        current.save(update_fields=["decision", "decided_by", "decided_at", "decision_reason"])
+    current.refresh_from_db(fields=["until"])
+    return current
+
+
+def _require(by: User, verb: Verb, *, study_id: int) -> None:
+    if study_id not in rows_of(by, verb=verb).studies:
+        raise NotAllowed(verb)
+
+
+def _refuse_without_words(reason: str) -> None:
+    if not reason.strip():
+        refuse_if(
+            [Problem("reason", "", "There is no reason.", "Say why, for whoever reads the record later.")]
+        )
+
+
+def _same_target(target: Target) -> RecordLock | None:
+    """The lock of the target, if it stands open; raises LockRefused if it stands."""
+    found = RecordLock.objects.filter(
+        level=target.level, study=target.study, site=target.site, patient=target.patient, visit=target.visit
+    ).first()
+    if found is not None and not _is_open(found):
+        raise LockRefused("It is locked already.")
+    return found
+
+
+def _is_open(lock: RecordLock) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT guard.is_open(%s)", [lock.pk])
+        return cursor.fetchone()[0]
+
+
+def _end_unlockings(lock: RecordLock, *, by: User, at: datetime) -> None:
+    """Close what was opened; also a time that ran out, so that at most one unlocking stands."""
+    Unlocking.objects.filter(lock=lock, decision="approved", ended_at__isnull=True).update(
+        ended_by=by, ended_at=at
+    )

@@ -1,0 +1,175 @@
+"""Locks of the record: which stand over a patient or visit, which one looks after, what holds one back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Prefetch, Q
+
+from registry.access.scope import Rows
+from registry.clinical.visit_windows import UNSCHEDULED
+from registry.models import Patient, Question, RecordLock, Site, Study, Unlocking, Visit
+from registry.monitoring.question_lifecycle import PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is locked: a study, or of it one site, one patient, or one visit of a patient."""
+
+    study: Study
+    site: Site | None = None
+    patient: Patient | None = None
+    visit: Visit | None = None
+
+    @property
+    def level(self) -> str:
+        if self.visit is not None:
+            return "visit"
+        if self.patient is not None:
+            return "patient"
+        return "study" if self.site is None else "site"
+
+
+@dataclass(frozen=True, slots=True)
+class LockLine:
+    """A lock with its unlockings, newest first. `is_open`: somebody may change the record for now."""
+
+    lock: RecordLock
+    is_open: bool
+    unlockings: tuple[Unlocking, ...] = field(default_factory=tuple)
+
+    @property
+    def waiting(self) -> Unlocking | None:
+        """The request that nobody has decided yet."""
+        return next((u for u in self.unlockings if not u.decision), None)
+
+    @property
+    def opened_by(self) -> Unlocking | None:
+        """The unlocking under which the record is open, if it is."""
+        return next((u for u in self.unlockings if u.decision == "approved"), None) if self.is_open else None
+
+
+def lock_lines(*, rows: Rows) -> tuple[LockLine, ...]:
+    """Return the locks of these studies: requests first, then the standing ones, then the open ones."""
+    return tuple(sorted(_lines(Q(study__in=rows.studies)), key=_urgency))
+
+
+def locks_over(*, patient: Patient) -> tuple[LockLine, ...]:
+    """Return every lock that touches the patient, their visits included."""
+    return _lines(
+        Q(level="study", study=patient.study_id) | Q(level="site", site=patient.site_id) | Q(patient=patient)
+    )
+
+
+def locks_of_sheet(*, lines: Iterable[LockLine], visit: Visit | None) -> tuple[RecordLock, ...]:
+    """Return of a patient's locks those that stand now over this visit, or without one over the patient."""
+    return tuple(
+        line.lock
+        for line in lines
+        if not line.is_open and (line.lock.visit_id is None or (visit and line.lock.visit_id == visit.pk))
+    )
+
+
+def locked_visits(*, lines: Iterable[LockLine]) -> Mapping[int, RecordLock]:
+    """Return the visits that are locked themselves, by their number."""
+    return {line.lock.visit_id: line.lock for line in lines if line.lock.visit_id and not line.is_open}
+
+
+def lock_of_number(*, number: int, rows: Rows) -> RecordLock | None:
+    """Return the lock of this number in these studies, or None."""
+    return RecordLock.objects.filter(pk=number, study__in=rows.studies).first()
+
+
+def places_to_lock(*, rows: Rows) -> tuple[tuple[Study, tuple[Site, ...]], ...]:
+    """Return the studies with their sites."""
+    studies = Study.objects.filter(pk__in=rows.studies).order_by("key").prefetch_related("sites")
+    return tuple((study, tuple(sorted(study.sites.all(), key=lambda site: site.code))) for study in studies)
+
+
+def target_of(
+    *, rows: Rows, study_id: int | None = None, site_id: int | None = None, patient: UUID | None = None,
+    visit_id: int | None = None,
+) -> Target | None:  # fmt: skip
+    """Return what these numbers name within the studies, the narrowest that is given, or None."""
+    if patient is not None:
+        found = (
+            Patient.objects.filter(public_id=patient, study__in=rows.studies)
+            .select_related("study", "site")
+            .first()
+        )
+        if found is None:
+            return None
+        if visit_id is None:
+            return Target(study=found.study, patient=found)
+        visit = Visit.objects.filter(pk=visit_id, patient=found).select_related("course").first()
+        return None if visit is None else Target(study=found.study, patient=found, visit=visit)
+    if site_id is not None:
+        site = Site.objects.filter(pk=site_id, study__in=rows.studies).select_related("study").first()
+        return None if site is None else Target(study=site.study, site=site)
+    study = Study.objects.filter(pk=study_id, pk__in=rows.studies).first() if study_id else None
+    return None if study is None else Target(study=study)
+
+
+def open_questions(*, target: Target) -> int:
+    """Return how many questions about the target are not settled."""
+    pending = Question.objects.filter(state__in=PENDING)
+    if target.visit is not None:
+        visit = target.visit
+        number = f"#{visit.pk}" if visit.code == UNSCHEDULED else ""
+        form = f"visit:{visit.code}@{visit.course.day_zero}{number}"
+        # Superseded ones too: a question keeps the name of the first result.
+        results = visit.lab_results.values_list("pk", flat=True)
+        about = Q(fact=form) | Q(fact__startswith=f"{form}:") | Q(fact__in=[f"result:{pk}" for pk in results])
+        return pending.filter(about, patient=visit.patient_id).count()
+    if target.patient is not None:
+        return pending.filter(patient=target.patient).count()
+    if target.site is not None:
+        return pending.filter(patient__site=target.site).count()
+    return pending.filter(patient__study=target.study).count()
+
+
+def _lines(condition: Q) -> tuple[LockLine, ...]:
+    locks = list(
+        RecordLock.objects.filter(condition)
+        .select_related("study", "site", "patient", "visit", "visit__course", "locked_by")
+        .prefetch_related(
+            Prefetch(
+                "unlockings",
+                queryset=Unlocking.objects.select_related("asked_by", "decided_by", "ended_by").order_by(
+                    "-pk"
+                ),
+            )
+        )
+        .order_by("-locked_at", "-pk")
+    )
+    if not locks:
+        return ()
+    with connection.cursor() as cursor:
+        # The clock that ends an unlocking is the database's.
+        cursor.execute("SELECT statement_timestamp()")
+        clock: datetime = cursor.fetchone()[0]
+    return tuple(
+        LockLine(lock, any(_is_open(u, clock) for u in lock.unlockings.all()), tuple(lock.unlockings.all()))
+        for lock in locks
+    )
+
+
+def _is_open(unlocking: Unlocking, clock: datetime) -> bool:
+    return (
+        unlocking.decision == "approved"
+        and unlocking.ended_at is None
+        and (unlocking.until is None or unlocking.until > clock)
+    )
+
+
+def _urgency(line: LockLine) -> tuple[bool, bool, str, str, int]:
+    lock = line.lock
+    return (
+        line.waiting is None,
+        line.is_open,
+        lock.study.key,
+        "" if lock.patient is None else lock.patient.code,
+        lock.pk,
+    )
