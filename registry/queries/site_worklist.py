@@ -19,6 +19,7 @@ from registry.queries.evidence import packed_histories
 
 PAGE_SIZE = 50
 SOON = timedelta(days=14)
+AHEAD = timedelta(weeks=8)
 _HORIZON = timedelta(days=400)  # to the next yearly visit
 
 # How a site reads alerts: the gravest first, of the equally grave the newest.
@@ -82,12 +83,14 @@ class AwaitedVisit:
 class Worklist:
     """A site's duties by urgency: overdue first, longest first, then by the day the window closes.
 
+    `ahead`: whose window is open some day of the next eight weeks, in the order of their closing.
     `alerts`: the gravest; those about overdue visits are only counted, for `overdue` has the visits.
     """
 
     overdue: tuple[AwaitedVisit, ...]
     soon: tuple[AwaitedVisit, ...]
     next_later: AwaitedVisit | None
+    ahead: tuple[AwaitedVisit, ...]
     alerts: tuple[Alert, ...]
     alert_count: int
     overdue_alert_count: int
@@ -128,6 +131,16 @@ def worklist(*, rows: Rows, today_at: TodayAt, most_alerts: int = 10) -> Worklis
         ),
         soon=tuple(
             sorted((line for line in awaited if line.is_soon), key=lambda line: line.window.closes_on)
+        ),
+        ahead=tuple(
+            sorted(
+                (
+                    line
+                    for line in awaited
+                    if not line.is_overdue and line.window.opens_on < line.today + AHEAD
+                ),
+                key=lambda line: (line.window.closes_on, line.patient.code),
+            )
         ),
         next_later=min(later, key=lambda line: line.window.opens_on, default=None),
         alerts=tuple(others.select_related("patient", "patient__site")[:most_alerts]),

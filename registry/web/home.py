@@ -1,15 +1,24 @@
 """The first page, by role: what the person came to do."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from registry.access.gates import get_user
 from registry.access.roles import memberships_of, roles_of
 from registry.access.scope import rows_of
 from registry.clock import today
-from registry.queries.site_worklist import worklist
+from registry.queries.drafts import DraftLine, drafts_of
+from registry.queries.site_worklist import AwaitedVisit, Worklist, worklist
+from registry.web.charts.weeks import Bar, draw_weeks
 from registry.web.investigator.alert_lines import alert_lines
 
+_MOST_BARS = 15
 # The first role of this list that a person holds decides; the navigation has the rest.
 _FIRST_PAGES = (
     ("safety_officer", "/alerts/"),
@@ -36,10 +45,52 @@ def _today(request: HttpRequest) -> HttpResponse:
     sites = [membership.site for membership in memberships_of(user) if membership.site is not None]
     found = worklist(rows=rows_of(user, verb="enter_record"), today_at=lambda zone: today(time_zone=zone))
     zone = sites[0].time_zone
+    on_site = today(time_zone=zone)
+    drafts = drafts_of(user=user)
     context = {
         "found": found,
+        "things": _things(found, drafts),
+        "drafts": drafts,
+        "weeks": _weeks(found, on_site),
+        "not_drawn_count": max(len(found.ahead) - _MOST_BARS, 0),
         "alert_lines": alert_lines(found.alerts),
-        "today": today(time_zone=zone),
+        "today": on_site,
         "time_zone": zone,
     }
     return render(request, "investigator/home.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One of the next things: a visit that is awaited, and the draft that was begun for it."""
+
+    line: AwaitedVisit
+    address: str
+    draft: DraftLine | None
+
+
+def _things(found: Worklist, drafts: Sequence[DraftLine]) -> list[Thing]:
+    begun = {(draft.patient.pk, draft.form): draft for draft in drafts}
+    return [
+        Thing(line, _address(line), begun.get((line.patient.pk, f"Visit {line.window.code}")))
+        for line in found.next_things
+    ]
+
+
+def _weeks(found: Worklist, on_site: date) -> SafeString | None:
+    bars = [
+        Bar(
+            label=f"{line.patient.code} {line.window.code}",
+            opens_on=line.window.opens_on,
+            closes_on=line.window.closes_on,
+            target_on=line.window.target_on,
+            href=_address(line),
+        )
+        for line in found.ahead[:_MOST_BARS]
+    ]
+    return draw_weeks(bars=bars, today=on_site) if bars else None
+
+
+def _address(line: AwaitedVisit) -> str:
+    address = reverse("investigator:visit", args=[line.patient.public_id, line.window.code])
+    return f"{address}?day_zero={line.window.day_zero.isoformat()}"

@@ -232,7 +232,9 @@ class _Writer:
         grade = f"grade {event.grade}" if event.grade else "not graded"
         kind = EVENT_CATEGORIES.get(event.category, "")
         label = f"{kind.partition(' (')[0] if event.category not in ('', 'other') else event.term}"
-        begun = self._dated(started.earliest) if started.is_complete else f"begun {on_words(event.started_on)}"
+        begun = (
+            self._dated(started.earliest) if started.is_complete else f"begun {on_words(event.started_on)}"
+        )
         told = f"{event.term}, {grade}, {begun}{'' if ended else ', not ended'}"
         short = label if len(label) <= 26 else f"{label[:25]}…"
         return Item(
