@@ -18,16 +18,16 @@ class Causality(models.Model):
     """
 
     lymphodepletion_relatedness = models.CharField(
-        max_length=15, blank=True, db_default="", choices=list(code_lists.RELATEDNESS.items())
+        max_length=15, blank=True, default="", db_default="", choices=list(code_lists.RELATEDNESS.items())
     )
     other_drug_relatedness = models.CharField(
-        max_length=15, blank=True, db_default="", choices=list(code_lists.RELATEDNESS.items())
+        max_length=15, blank=True, default="", db_default="", choices=list(code_lists.RELATEDNESS.items())
     )
     disease_relatedness = models.CharField(
-        max_length=15, blank=True, db_default="", choices=list(code_lists.RELATEDNESS.items())
+        max_length=15, blank=True, default="", db_default="", choices=list(code_lists.RELATEDNESS.items())
     )
     # Why an unlikely combination is right as reported: it was asked when it was entered.
-    kept_because = models.CharField(max_length=500, blank=True, db_default="")
+    kept_because = models.CharField(max_length=500, blank=True, default="", db_default="")
 
     class Meta:
         abstract = True
@@ -122,14 +122,14 @@ class AdverseEventFollowUp(Causality, Entered):
     narrative = models.TextField(blank=True)
     grade = models.PositiveSmallIntegerField(null=True, blank=True)
     grade_scale = models.CharField(
-        max_length=10, blank=True, db_default="", choices=list(code_lists.GRADE_SCALES.items())
+        max_length=10, blank=True, default="", db_default="", choices=list(code_lists.GRADE_SCALES.items())
     )
     serious = models.BooleanField(null=True, blank=True)
     seriousness = ArrayField(models.CharField(max_length=20), null=True, blank=True)
     relatedness = models.CharField(
-        max_length=15, blank=True, db_default="", choices=list(code_lists.RELATEDNESS.items())
+        max_length=15, blank=True, default="", db_default="", choices=list(code_lists.RELATEDNESS.items())
     )
-    ended_on = models.CharField(max_length=10, blank=True, db_default="")
+    ended_on = models.CharField(max_length=10, blank=True, default="", db_default="")
     still_ongoing = models.BooleanField(null=True, blank=True)
     visit = models.ForeignKey(
         Visit, on_delete=models.PROTECT, null=True, blank=True, related_name="event_reports"
