@@ -6,7 +6,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from registry import clock
-from registry.actions import audit, due_runs, evaluations, night, notifications
+from registry.actions import audit, data_questions, due_runs, evaluations, night, notifications
 from registry.exchange import outside_heartbeat
 
 _AGAIN = {
@@ -19,10 +19,14 @@ _AGAIN = {
 
 @shared_task(**_AGAIN)
 def judge_patient(*, patient_id: int) -> None:
-    """Judge one patient whose record changed. Repeating it finds no waiting row and does nothing."""
+    """Judge one patient whose record changed. Repeating it finds no waiting row and does nothing.
+
+    Then ask the site what the record leaves open: in a transaction of its own, after the alerts are stored.
+    """
     at = clock.now()
     evaluations.note_sign_of_life(name="worker", at=at)
     evaluations.judge_waiting(at=at, as_of=clock.pinned_day(), patient_ids=[patient_id])
+    data_questions.look_at(patient_ids=[patient_id], at=at, as_of=clock.pinned_day())
 
 
 @shared_task(**_AGAIN)

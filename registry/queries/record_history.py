@@ -8,8 +8,13 @@ from typing import Any
 from registry.models import AdverseEvent, AuditEvent, LabResult, Patient, User, Visit
 
 HISTORY_SIZE = 50
-# What happens to an alert is told on the alert's own page.
-_NOT_OF_THE_RECORD = ("registry_alert", "registry_alertmove")
+# What happens to an alert or a question is told on its own page.
+_NOT_OF_THE_RECORD = (
+    "registry_alert",
+    "registry_alertmove",
+    "registry_question",
+    "registry_questionmessage",
+)
 _MACHINERY = frozenset(
     {
         *("id", "patient_id", "study_id", "course_id", "visit_id", "event_id", "entered_by_id", "public_id"),

@@ -5,8 +5,10 @@ In the view, after the gate (one query):
     typing = drafting(request, patient=patient, key="event:new")
     form = EventForm(data=request.POST if request.method == "POST" else typing.payload)
 
-A form bound with `typing.payload` shows what was typed and judges nothing: do not call `is_valid` before
-it is sent. `payload` is None where there is no draft. When the form was stored:
+    if typing.payload is not None:
+        form.unjudged()          # of RecordForm: shows what was typed, and no error of what is not finished
+
+`payload` is None where there is no draft, and on a page that was sent. When the form was stored:
 
     saved = acts.record_event(...)
     typing.used(by=get_user(request), at=at)      # the request is one transaction: both happen, or neither
@@ -67,6 +69,8 @@ class Drafting:
     seen: str
     version: int | None
     found: Draft | None
+    # Whether the page shows the draft beside the record as it now is, so that its typing is against that.
+    is_settled: bool = False
 
     @property
     def address(self) -> str:
@@ -92,7 +96,7 @@ class Drafting:
     @property
     def base(self) -> int | None:
         """The version that this page's typing is against: a stale draft stays one until it is settled."""
-        return self.found.version if self.found is not None else self.version
+        return self.version if self.found is None or self.is_settled else self.found.version
 
     @property
     def when(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
+from django.forms.utils import ErrorDict
 
 from registry.clinical.refusals import Problem
 
@@ -55,6 +56,11 @@ class RecordForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **{"label_suffix": "", **kwargs})
+
+    def unjudged(self) -> None:
+        """Show what is bound, as a draft is shown, and say nothing of it: it is not finished."""
+        self._errors = ErrorDict()
+        self.cleaned_data = {}
 
     def add_problems(self, problems: Iterable[Problem], *, renamed: Mapping[str, str] | None = None) -> None:
         """Show each problem at its field; one of an unknown field above all of them."""

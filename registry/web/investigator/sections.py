@@ -50,6 +50,12 @@ class SectionKind(Protocol):
 SECTIONS: Sequence[SectionKind] = ()
 
 
-def sections_of(*, about: About, sheet: VisitSheet, data: QueryDict | None) -> list[Section]:
-    """Return the sections of one page."""
-    return [make(about=about, sheet=sheet, data=data) for make in SECTIONS]
+def sections_of(
+    *, about: About, sheet: VisitSheet, data: QueryDict | None, as_recorded: frozenset[str] = frozenset()
+) -> list[Section]:
+    """Return the sections of one page; those of `as_recorded` show the record, whatever was typed."""
+    found = [make(about=about, sheet=sheet, data=data) for make in SECTIONS]
+    return [
+        make(about=about, sheet=sheet, data=None) if section.key in as_recorded else section
+        for make, section in zip(SECTIONS, found, strict=True)
+    ]

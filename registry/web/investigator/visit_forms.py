@@ -17,18 +17,20 @@ from registry.actions.visits import (
     visit_problems,
 )
 from registry.clinical.analytes import ANALYTES, Analyte
+from registry.clinical.visit_contact import CONTACT_MODES, MISSED_OTHERWISE, MISSED_REASONS
 from registry.models import LabResult
 from registry.queries.visit_sheet import VisitSheet
 from registry.web.investigator.dates import PartsField
-from registry.web.investigator.fields import LongText, Radios, RecordForm, TextInput, text
+from registry.web.investigator.fields import LongText, Radios, RecordForm, TextInput, select, text
 from registry.web.investigator.row_forms import About, ResultForm, SupportForm
-from registry.web.investigator.sections import sections_of
+from registry.web.investigator.sections import Section, sections_of
 
 # What nearly every follow-up visit reports; the others wait below, open when one of them is filled.
 ROUTINE = ("ANC", "WBC", "HGB", "PLT", "ALC", "MCV", "CD19", "IGG", "CRP", "FERRITIN", "CREATININE")
 _BLANK_SUPPORTS = 3
 _ANSWERS = {"yes": "Yes", "no": "No", "unknown": "Not known"}
 _AS_BOOLEAN = {"yes": True, "no": False}
+_REASONS = (*MISSED_REASONS, MISSED_OTHERWISE)
 
 
 class VisitForm(RecordForm):
@@ -36,6 +38,8 @@ class VisitForm(RecordForm):
 
     submission = forms.UUIDField(widget=forms.HiddenInput())
     version = forms.IntegerField(widget=forms.HiddenInput(), required=False)
+    # What every field said when the page was opened: registry/web/investigator/conflict.py.
+    base = forms.CharField(widget=forms.HiddenInput(), required=False)
     status = forms.ChoiceField(
         label="Did the visit take place?",
         choices=[("completed", "Yes, it took place"), ("missed", "No, it was not done")],
@@ -43,9 +47,9 @@ class VisitForm(RecordForm):
         error_messages={"required": "Say whether the visit took place."},
     )
     visited_on = PartsField(label="Date of the visit", help_text="For example 13 Sep 2024, or 13 9 2024.")
-    missed_reason = text(
-        "Why was it not done?", hint="Only for a visit that was not done. No names.", widget=TextInput()
-    )
+    contact_mode = select("How was the contact made?", CONTACT_MODES, empty="Not said")
+    missed_why = select("Why was it not done?", dict(zip(_REASONS, _REASONS, strict=True)))
+    missed_reason = text("In your words", hint="Needed for another reason. No names.", widget=TextInput())
     new_malignancy = forms.ChoiceField(
         label="New malignancy since the last visit?",
         help_text="Any cancer, leukaemia, lymphoma or in-situ lesion, also when only suspected.",
@@ -58,6 +62,7 @@ class VisitForm(RecordForm):
         hint="Needed when the answer is yes: site, histology, date, how it was proven. No names.",
         widget=LongText(),
     )
+    comments = text("Comments", hint="Nobody's name, no number of another system.", widget=LongText(3))
 
     def __init__(self, *args: Any, about: About, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -86,9 +91,11 @@ class VisitForm(RecordForm):
         return VisitEntry(
             status="missed" if found.get("status") == "missed" else "completed",
             visited_on=found.get("visited_on"),
-            missed_reason=found.get("missed_reason", ""),
+            missed_reason=_reason_of(found),
             new_malignancy=_AS_BOOLEAN.get(found.get("new_malignancy", "")),
             new_malignancy_text=found.get("new_malignancy_text", ""),
+            contact_mode=found.get("contact_mode", ""),
+            comments=found.get("comments", ""),
         )
 
 
@@ -107,11 +114,20 @@ class ReasonForm(RecordForm):
 class VisitSheetForm:
     """The whole page as one form: everything typed comes back, whatever is wrong."""
 
-    def __init__(self, *, about: About, sheet: VisitSheet, data: QueryDict | None = None):
+    def __init__(
+        self,
+        *,
+        about: About,
+        sheet: VisitSheet,
+        data: QueryDict | None = None,
+        base: str = "",
+        as_recorded: frozenset[str] = frozenset(),
+    ):
         self.about = about
         self.sheet = sheet
+        self.as_recorded = as_recorded
         self.is_change = sheet.visit is not None
-        self.visit = VisitForm(data, about=about, initial=_visit_initial(sheet))
+        self.visit = VisitForm(data, about=about, initial={**visit_initial(sheet), "base": base})
         if data is None and not self.is_change:
             # The first thing to type; a page that refused an entry gives the focus to its errors.
             self.visit.fields["visited_on"].widget.attrs["autofocus"] = True
@@ -126,12 +142,12 @@ class VisitSheetForm:
                 analyte=analyte,
                 previous=sheet.previous.get(key),
                 also=tuple(by_analyte.get(key, ())[1:]),
-                initial=_result_initial(sheet, key, by_analyte.get(key, [None])[0]),
+                initial=result_initial(sheet, key, by_analyte.get(key, [None])[0]),
             )
             for key, analyte in _in_order().items()
         ]
         self.supports = [SupportForm(data, about=about, number=number) for number in range(_BLANK_SUPPORTS)]
-        self.sections = sections_of(about=about, sheet=sheet, data=data)
+        self.sections = sections_of(about=about, sheet=sheet, data=data, as_recorded=as_recorded)
         self.removed = _numbers(data, "remove-support")
         self.recorded_supports = [(support, support.pk in self.removed) for support in sheet.supports]
 
@@ -143,8 +159,19 @@ class VisitSheetForm:
         visited_on = self.visit.cleaned_data.get("visited_on")
         for row in self.rows:
             row.judge(visited_on=visited_on, is_date_wrong=self.visit.has_error("visited_on"))
-        forms_valid += [section.is_valid(visited_on=visited_on) for section in self.sections]
+        forms_valid += [section.is_valid(visited_on=visited_on) for section in self._typed_sections]
         return all(forms_valid) and not any(row.errors for row in self.rows)
+
+    def unjudged(self) -> None:
+        """Show a draft: everything typed, and no error of what is not finished."""
+        for each in (self.visit, self.reason, *self.rows, *self.supports):
+            if isinstance(each, RecordForm):
+                each.unjudged()
+
+    @property
+    def _typed_sections(self) -> list[Section]:
+        """The others show the record: somebody chose it in place of what was typed."""
+        return [section for section in self.sections if section.key not in self.as_recorded]
 
     @property
     def routine(self) -> list[ResultForm]:
@@ -189,7 +216,7 @@ class VisitSheetForm:
 
     def parts(self) -> list[VisitPart]:
         """What the further sections bring."""
-        return [part for section in self.sections if (part := section.part()) is not None]
+        return [part for section in self._typed_sections if (part := section.part()) is not None]
 
     def removed_supports(self) -> list[int]:
         return [support.pk for support, is_removed in self.recorded_supports if is_removed]
@@ -210,7 +237,7 @@ def _in_order() -> dict[str, Analyte]:
     return {key: ANALYTES[key] for key in (*ROUTINE, *rest)}
 
 
-def _visit_initial(sheet: VisitSheet) -> dict[str, Any]:
+def visit_initial(sheet: VisitSheet) -> dict[str, Any]:
     visit = sheet.visit
     if visit is None:
         return {**blank_data(), "status": "completed"}
@@ -220,13 +247,31 @@ def _visit_initial(sheet: VisitSheet) -> dict[str, Any]:
         "version": visit.version,
         "status": visit.status,
         "visited_on": visit.visited_on,
-        "missed_reason": visit.missed_reason,
+        **_reason_parts(visit.missed_reason),
         "new_malignancy": answer if visit.status == "completed" else "",
         "new_malignancy_text": visit.new_malignancy_text,
+        "contact_mode": visit.contact_mode,
+        "comments": visit.comments,
     }
 
 
-def _result_initial(sheet: VisitSheet, key: str, result: LabResult | None) -> dict[str, Any]:
+def _reason_of(found: dict[str, Any]) -> str:
+    """The chosen reason and the words as one text: `Did not come: was on holiday`."""
+    why, words = found.get("missed_why", ""), found.get("missed_reason", "")
+    if why == MISSED_OTHERWISE:
+        why = ""
+    return ": ".join(part for part in (why, words) if part)
+
+
+def _reason_parts(reason: str) -> dict[str, str]:
+    """The reason of a recorded visit as the form asks for it."""
+    for why in MISSED_REASONS:
+        if reason == why or reason.startswith(f"{why}: "):
+            return {"missed_why": why, "missed_reason": reason[len(why) + 2 :]}
+    return {"missed_why": MISSED_OTHERWISE if reason else "", "missed_reason": reason}
+
+
+def result_initial(sheet: VisitSheet, key: str, result: LabResult | None) -> dict[str, Any]:
     if result is None:
         missing = next((row.reason for row in sheet.not_done if row.analyte == key), "")
         previous = sheet.previous.get(key)
