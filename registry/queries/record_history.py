@@ -31,6 +31,10 @@ _TABLES = {
     "registry_labnotdone": "Measurement not done",
     "registry_supportivetreatment": "Supportive treatment",
     "registry_score": "Score",
+    "registry_scoredetail": "Items of a score",
+    "registry_serology": "Serology",
+    "registry_treatment": "Treatment",
+    "registry_treatmentanswer": "Answer about a treatment",
     "registry_adverseevent": "Adverse event",
     "registry_adverseeventfollowup": "Follow-up report",
 }

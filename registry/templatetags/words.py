@@ -13,9 +13,11 @@ from django.utils.safestring import SafeString
 
 from registry.clinical import code_lists, ctcae, units
 from registry.clinical.analytes import ANALYTES
+from registry.clinical.serology import ASSAYS, FINDINGS, TESTS
 from registry.clinical.spoken_dates import spoken, spoken_span
 from registry.clinical.study_days import add_months
 from registry.clinical.study_days import study_day as day_number
+from registry.clinical.treatments import AGENT_NAMES
 from registry.clinical.units import Comparator
 from registry.monitoring import catalogue
 
@@ -213,6 +215,23 @@ def checked_rule(name: str) -> str:
 
 
 @register.filter
+def serology(row: Any) -> str:
+    """Return what a test of serology found: `Positive, 1:320`, `<12 IU/mL, ELISA`; empty for none."""
+    if row is None:
+        return ""
+    told = [FINDINGS[row.finding]] if row.finding else []
+    if row.titre is not None:
+        told.append(f"1:{row.titre}")
+    if row.value is not None:
+        told.append(f"{row.comparator}{plain(row.value)} {row.unit}")
+    if row.upper_limit is not None:
+        told.append(f"upper limit {plain(row.upper_limit)}")
+    if row.assay:
+        told.append(ASSAYS[row.assay])
+    return ", ".join(told)
+
+
+@register.filter
 def dates_in_words(text: str) -> str:
     """Return a value of the record's history with its date in words."""
     return on(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) else text
@@ -226,6 +245,9 @@ def row_words(row: Mapping[str, Any]) -> str:
     if "analyte" in row:
         value = f"{row['analyte']} {row['entered_value']} {units.unit_label(row['entered_unit'])}"
         return f"{value}, collected {on(row['collected_on'])}"
+    if row.get("test") in TESTS:
+        found = [TESTS[row["test"]], *(str(row[name]) for name in _OF_TESTS if row.get(name))]
+        return f"{', '.join(found)}, collected {on(row['collected_on'])}"
     # A follow-up report names its event by the number of a row, which says nothing to anybody.
     about = (
         ("code", "term", "outcome")
@@ -233,6 +255,11 @@ def row_words(row: Mapping[str, Any]) -> str:
         else ("code", "event_id", "term", "score", "value", "outcome")
     )
     named = [str(row[name]) for name in about if row.get(name)]
+    if row.get("agent"):
+        named.append(row.get("name") or AGENT_NAMES.get(row["agent"], row["agent"]))
+        named.append(f"{row['mg_per_day']} mg/day" if row.get("mg_per_day") else row.get("dose") or "")
+    if isinstance(row.get("items"), Mapping):
+        named.append(", ".join(f"{key.replace('_', ' ')} {points}" for key, points in row["items"].items()))
     if row.get("kind"):
         named.append(code_lists.SUPPORT_KINDS.get(row["kind"], row["kind"]))
     if row.get("status"):
@@ -242,9 +269,10 @@ def row_words(row: Mapping[str, Any]) -> str:
     if row.get("grade"):
         named.append(f"grade {row['grade']} {row.get('grade_scale', '')}".strip())
     named += [on(row[name]) for name in _DATES if row.get(name)]
-    return ", ".join(named)
+    return ", ".join(filter(None, named))
 
 
+_OF_TESTS = ("finding", "titre", "value", "unit", "assay")
 _DATES = (
     "visited_on",
     "given_on",
