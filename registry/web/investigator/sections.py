@@ -8,7 +8,9 @@ from django.http import QueryDict
 
 from registry.actions.visit_parts import VisitPart
 from registry.queries.visit_sheet import VisitSheet
+from registry.web.investigator.activity_section import ActivitySection
 from registry.web.investigator.row_forms import About
+from registry.web.investigator.treatments_section import PreventionSection, TreatmentsSection
 
 
 class Section(Protocol):
@@ -47,7 +49,7 @@ class SectionKind(Protocol):
 
 
 # In the order of the page.
-SECTIONS: Sequence[SectionKind] = ()
+SECTIONS: Sequence[SectionKind] = (ActivitySection, TreatmentsSection, PreventionSection)
 
 
 def sections_of(
