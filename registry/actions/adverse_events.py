@@ -1,6 +1,6 @@
 """Adverse events: a first report, then follow-up reports in a chain that is never rewritten."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,13 +10,25 @@ from django.db.models import Max
 
 from registry.access.roles import require
 from registry.actions.evaluations import nudge
+from registry.actions.event_entries import (
+    EventEntry,
+    FollowUpEntry,
+    completed,
+    completed_follow_up,
+    event_doubts,
+    event_problems,
+    first_day_zero_of,
+    follow_up_doubts,
+    follow_up_problems,
+    unanswered,
+)
 from registry.actions.laboratory import lock_patient
+from registry.actions.locks import refuse_if_locked
 from registry.actions.refused import refuse_if
-from registry.clinical.partial_dates import PartialDate
-from registry.clinical.record_checks import Life, check_event
-from registry.clinical.refusals import Problem
-from registry.models import AdverseEvent, AdverseEventFollowUp, Patient, User
-from registry.queries.consent import collection_problems
+from registry.clinical.event_facts import Facts
+from registry.models import AdverseEvent, AdverseEventFollowUp, Patient, User, Visit
+from registry.models.event_details import DETAILS_OF
+from registry.queries.event_chain import standing_facts
 
 
 class AlreadySent(RuntimeError):
@@ -34,127 +46,30 @@ class AlreadySent(RuntimeError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class EventEntry:
-    """An adverse event as first reported. Partial dates as they are known."""
-
-    term: str
-    category: str = ""
-    code_system: str = ""
-    code: str = ""
-    grade: int | None = None
-    grade_scale: str = ""
-    started_on: PartialDate | None = None
-    ended_on: PartialDate | None = None
-    serious: bool | None = None
-    seriousness: tuple[str, ...] = ()
-    relatedness: str = ""
-    outcome: str = ""
-    narrative: str = ""
-    aware_on: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FollowUpEntry:
-    """A later report about an event; empty means unchanged."""
-
-    reported_on: date
-    term: str = ""
-    code_system: str = ""
-    code: str = ""
-    outcome: str = ""
-    narrative: str = ""
-
-
-def event_problems(*, patient: Patient, entry: EventEntry, today: date) -> list[Problem]:
-    """What makes the event impossible for this patient."""
-    found = check_event(
-        event_id="AE",
-        term=entry.term,
-        category=entry.category,
-        code_system=entry.code_system,
-        code=entry.code,
-        grade=entry.grade,
-        grade_scale=entry.grade_scale,
-        started_on=entry.started_on,
-        ended_on=entry.ended_on,
-        serious=entry.serious,
-        seriousness=entry.seriousness,
-        relatedness=entry.relatedness,
-        outcome=entry.outcome,
-        narrative=entry.narrative,
-        birth_year=patient.birth_year,
-        died_on=patient.died_on,
-        today=today,
-    )
-    if entry.started_on:
-        # What may have begun while consent stood is safety's to know; what surely began later is not.
-        began = entry.started_on.earliest
-        found += collection_problems(
-            patient=patient, field="started_on", what="An event that began", on=began
-        )
-    # The site may learn of an event after death; it cannot learn of it tomorrow.
-    life = Life(birth_year=patient.birth_year, died_on=None, today=today)
-    found += life.check(field="aware_on", on=entry.aware_on, what="Awareness")
-    if entry.started_on and entry.aware_on and entry.aware_on < entry.started_on.earliest:
-        found.append(
-            Problem(
-                "aware_on",
-                entry.aware_on.isoformat(),
-                "The site was aware of the event before it began.",
-                "Correct one of the two dates.",
-            )
-        )
-    return found
-
-
-def follow_up_problems(*, event: AdverseEvent, entry: FollowUpEntry, today: date) -> list[Problem]:
-    """What makes the follow-up report impossible."""
-    patient = event.patient
-    found = check_event(
-        event_id="AE",
-        term=entry.term or event.term,
-        code_system=entry.code_system,
-        code=entry.code,
-        outcome=entry.outcome,
-        narrative=entry.narrative,
-        birth_year=patient.birth_year,
-        died_on=None,
-        today=today,
-    )
-    life = Life(birth_year=patient.birth_year, died_on=None, today=today)
-    found += life.check_required(field="reported_on", on=entry.reported_on, what="A report")
-    started = PartialDate.parse(event.started_on) if event.started_on else None
-    if started and entry.reported_on and entry.reported_on < started.earliest:
-        found.append(
-            Problem(
-                "reported_on",
-                entry.reported_on.isoformat(),
-                "The report is dated before the event began.",
-                "Correct the date.",
-            )
-        )
-    if not any((entry.term, entry.code, entry.outcome, entry.narrative)):
-        found.append(
-            Problem("narrative", "", "The report says nothing new.", "Write what is known now, or cancel.")
-        )
-    return found
-
-
 def record_event(
     *, patient: Patient, entry: EventEntry, submission: UUID, by: User | None, at: datetime, today: date
 ) -> AdverseEvent:
     """Keep the first report of an event and return it; the same submission twice is one event.
 
-    Raises NotAllowed, RecordRefused, and AlreadySent when the second time says something else.
+    Raises NotAllowed, RecordRefused, RecordLocked, and AlreadySent when the second time says something else.
     """
     require(by, "enter_record", patient=patient)
+    refuse_if_locked(patient=patient)
+    entry = completed(entry)
     refuse_if(event_problems(patient=patient, entry=entry, today=today))
+    refuse_if(
+        unanswered(
+            event_doubts(patient=patient, entry=entry, first_day_zero=first_day_zero_of(patient=patient)),
+            entry.kept_because,
+        )
+    )
     with transaction.atomic():
         lock_patient(patient)
         sent = AdverseEvent.objects.filter(submission=submission, patient=patient).first()
         if sent is not None:
-            if any(getattr(sent, name) != value for name, value in _columns(entry).items()):
+            if any(getattr(sent, name) != value for name, value in _columns(entry).items()) or (
+                standing_facts(event=sent) != entry.facts and not sent.follow_ups.exists()
+            ):
                 raise AlreadySent(sent)
             return sent
         event = AdverseEvent.objects.create(
@@ -167,6 +82,7 @@ def record_event(
             entered_at=at,
             origin="form",
         )
+        _keep_facts(event, entry.facts, number=0, by=by, at=at)
         nudge(patient_id=patient.pk)
     return event
 
@@ -177,44 +93,80 @@ def record_follow_up(
     """Add a report to the event's chain and return it.
 
     `number` is the one the person saw as next: a form sent twice, or by two people, adds one report.
-    Raises NotAllowed, RecordRefused.
+    Raises NotAllowed, RecordRefused, RecordLocked.
     """
     patient = event.patient
     require(by, "enter_record", patient=patient)
+    refuse_if_locked(patient=patient)
+    entry = completed_follow_up(entry, event=event)
     refuse_if(follow_up_problems(event=event, entry=entry, today=today))
+    refuse_if(unanswered(follow_up_doubts(event=event, entry=entry), entry.kept_because))
     with transaction.atomic():
         lock_patient(patient)
-        latest = event.follow_ups.aggregate(Max("number"))["number__max"] or 0
-        if number <= latest:
-            there = event.follow_ups.get(number=number)
-            if _says_the_same(there, entry):
-                return there
-        report = AdverseEventFollowUp.objects.create(
-            event=event,
-            patient=patient,
-            number=latest + 1,
-            reported_on=entry.reported_on,
-            term=entry.term,
-            code_system=entry.code_system,
-            code=entry.code,
-            outcome=entry.outcome,
-            narrative=entry.narrative,
-            entered_by=by,
-            entered_at=at,
-            origin="form",
-        )
+        there = AdverseEventFollowUp.objects.filter(event=event, number=number).first()
+        if there is not None and _says_the_same(there, entry):
+            return there
+        report = add_report(event=event, entry=entry, visit=None, by=by, at=at)
         nudge(patient_id=patient.pk)
     return report
 
 
+def add_report(
+    *, event: AdverseEvent, entry: FollowUpEntry, visit: Visit | None, by: User | None, at: datetime
+) -> AdverseEventFollowUp:
+    """Write the next report of the chain. For acts that hold the patient's lock and have checked it."""
+    latest = AdverseEventFollowUp.objects.filter(event=event).aggregate(Max("number"))["number__max"] or 0
+    report = AdverseEventFollowUp.objects.create(
+        event=event,
+        patient_id=event.patient_id,
+        number=latest + 1,
+        visit=visit,
+        **_report_columns(entry),
+        entered_by=by,
+        entered_at=at,
+        origin="form",
+    )
+    _keep_facts(event, entry.facts, number=report.number, by=by, at=at)
+    return report
+
+
+def _keep_facts(
+    event: AdverseEvent, facts: Facts | None, *, number: int, by: User | None, at: datetime
+) -> None:
+    if facts is None or facts.is_empty:
+        return
+    computed = {"computed_grade": facts.computed.grade} if facts.computed is not None else {}
+    told = {field.name: getattr(facts, field.name) for field in fields(facts)}
+    DETAILS_OF[facts.category].objects.create(  # type: ignore[attr-defined]
+        event=event,
+        patient_id=event.patient_id,
+        number=number,
+        **{name: list(value) if isinstance(value, tuple) else value for name, value in told.items()},
+        **computed,
+        entered_by=by,
+        entered_at=at,
+        origin="form",
+    )
+
+
 def _columns(entry: EventEntry) -> dict[str, Any]:
+    told = {field.name: getattr(entry, field.name) for field in fields(entry) if field.name != "facts"}
     return {
-        **{field.name: getattr(entry, field.name) for field in fields(entry)},
+        **told,
         "started_on": str(entry.started_on or ""),
         "ended_on": str(entry.ended_on or ""),
         "seriousness": list(entry.seriousness),
     }
 
 
+def _report_columns(entry: FollowUpEntry) -> dict[str, Any]:
+    told = {field.name: getattr(entry, field.name) for field in fields(entry) if field.name != "facts"}
+    return {
+        **told,
+        "ended_on": str(entry.ended_on or ""),
+        "seriousness": None if entry.serious is None else list(entry.seriousness),
+    }
+
+
 def _says_the_same(report: AdverseEventFollowUp, entry: FollowUpEntry) -> bool:
-    return all(getattr(report, field.name) == getattr(entry, field.name) for field in fields(entry))
+    return all(getattr(report, name) == value for name, value in _report_columns(entry).items())

@@ -6,14 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import pairwise
 
-from django.db.models import Prefetch
-
 from registry.clinical.analytes import ANALYTES, Analyte
 from registry.clinical.study_days import course_of
 from registry.clinical.visit_windows import VisitWindow, planned_windows, window_label
 from registry.models import (
-    AdverseEvent,
-    AdverseEventFollowUp,
     Alert,
     Course,
     LabResult,
@@ -23,6 +19,7 @@ from registry.models import (
 )
 from registry.monitoring.evidence import History
 from registry.monitoring.icaht import CourseGrades, grades_by_course
+from registry.queries.event_chain import EventChain, chains_of, day_zero_of
 from registry.queries.evidence import PackedHistory, packed_histories
 from registry.queries.judgements import RuleStanding, history_for, packed_record, standings
 from registry.queries.record_history import HistoryLine, history_lines
@@ -108,7 +105,7 @@ class PatientFile:
     labs: LabTable
     results: tuple[LabResult, ...]
     supports: tuple[tuple[SupportiveTreatment, date | None], ...]
-    events: tuple[tuple[AdverseEvent, date | None], ...]
+    events: tuple[tuple[EventChain, date | None], ...]
     alerts: tuple[Alert, ...]
     standings: tuple[RuleStanding, ...]
     history: tuple[HistoryLine, ...]
@@ -166,7 +163,7 @@ def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -
             (support, course_of(support.given_on, day_zeros=day_zeros))
             for support in SupportiveTreatment.objects.filter(patient=patient).order_by("-given_on", "kind")
         ),
-        events=tuple((event, _day_zero_of(event, day_zeros)) for event in events_of(patient=patient)),
+        events=tuple((chain, day_zero_of(chain.event, day_zeros)) for chain in chains_of(patient=patient)),
         alerts=alerts,
         standings=standings(patient=patient, record=record, alerts=alerts, today=today),
         history=history_lines(patient=patient),
@@ -184,41 +181,6 @@ def history_of(*, patient: Patient) -> History:
     """Return the patient's history without laboratory results, as the overdue rule sees it."""
     [(_, packed)] = packed_histories(patient_ids=[patient.pk], analytes=())
     return packed.unpack()
-
-
-def events_of(*, patient: Patient) -> list[AdverseEvent]:
-    """Return the patient's adverse events with their follow-up reports, latest onset first."""
-    return list(
-        AdverseEvent.objects.filter(patient=patient)
-        .select_related("entered_by")
-        .prefetch_related(Prefetch("follow_ups", queryset=AdverseEventFollowUp.objects.order_by("number")))
-        .order_by("-started_on", "-pk")
-    )
-
-
-def dated_events(*, patient: Patient) -> tuple[tuple[AdverseEvent, date | None], ...]:
-    """Return the patient's events, each with the day 0 its onset counts from."""
-    day_zeros = tuple(
-        Course.objects.filter(patient=patient).order_by("day_zero").values_list("day_zero", flat=True)
-    )
-    return tuple((event, _day_zero_of(event, day_zeros)) for event in events_of(patient=patient))
-
-
-def event_of(*, patient: Patient, event_id: int) -> AdverseEvent | None:
-    """Return one event of the patient with its reports, or None."""
-    return (
-        AdverseEvent.objects.filter(patient=patient, pk=event_id)
-        .select_related("patient", "patient__site")
-        .prefetch_related(Prefetch("follow_ups", queryset=AdverseEventFollowUp.objects.order_by("number")))
-        .first()
-    )
-
-
-def _day_zero_of(event: AdverseEvent, day_zeros: tuple[date, ...]) -> date | None:
-    """A partial onset has no study day."""
-    if len(event.started_on) != 10:
-        return None
-    return course_of(date.fromisoformat(event.started_on), day_zeros=day_zeros)
 
 
 def _courses(

@@ -33,5 +33,6 @@ urlpatterns = [
     path("<uuid:public_id>/casebook/", casebook.page, name="casebook"),
     path("<uuid:public_id>/casebook.pdf", casebook.pdf, name="casebook_pdf"),
     path("<uuid:public_id>/events/", events.events, name="events"),
+    path("<uuid:public_id>/events/<int:event_id>/", events.event, name="event"),
     path("<uuid:public_id>/events/<int:event_id>/follow-up/", events.follow_up, name="follow_up"),
 ]

@@ -1,0 +1,147 @@
+"""The page of one adverse event: its chain, the facts of its category, what the record says around it."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from registry.clinical.event_facts import LicatsFacts
+from registry.clinical.licats import ONSETS, Leaning, leaning, onset_class
+from registry.clinical.partial_dates import PartialDate
+from registry.clinical.study_days import study_day
+from registry.models import AdverseEvent, LabResult, LicatsAdjudication, Patient, Visit, VisitNewEvents
+from registry.queries.event_chain import (
+    DetailsOfReport,
+    EventChain,
+    chain_of,
+    day_zero_of,
+    day_zeros_of,
+    details_of,
+    event_of,
+)
+
+# What was measured near enough to the onset to speak of it.
+_NEAR_ONSET = timedelta(days=28)
+_SHOWN_AT_ONSET = {
+    "infection": ("ANC", "IGG"),
+    "licats": ("CD19", "ANTI_DSDNA", "C3", "C4"),
+    "cytopenia": ("ANC", "PLT", "HGB"),
+    "hypogammaglobulinaemia": ("IGG",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LicatsView:
+    """What the record says of a LICATS event, and the labels given to it, latest first."""
+
+    is_organ_at_baseline: bool | None
+    onset: str
+    days_to_resolution: int | None
+    hint: Leaning
+    labels: tuple[LicatsAdjudication, ...]
+
+    @property
+    def next_version(self) -> int:
+        return len(self.labels) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """What the page of one event shows."""
+
+    chain: EventChain
+    day_zero: date | None
+    told: tuple[DetailsOfReport, ...]
+    at_onset: tuple[LabResult, ...]
+    licats: LicatsView | None
+
+    @property
+    def details(self) -> DetailsOfReport | None:
+        """The facts of the category that stand."""
+        return self.told[-1] if self.told else None
+
+
+def event_page(*, patient: Patient, event_id: int) -> EventPage | None:
+    """Read the page of the patient's event of this number, or None."""
+    event = event_of(patient=patient, event_id=event_id)
+    if event is None:
+        return None
+    chain = chain_of(event=event)
+    day_zero = day_zero_of(event, day_zeros_of(patient=patient))
+    told = details_of(event=event)
+    at_onset = _results_at_onset(event)
+    licats = None
+    if event.category == "licats":
+        facts = told[-1].facts if told else None
+        licats = _licats(
+            patient, chain, day_zero, facts if isinstance(facts, LicatsFacts) else LicatsFacts(), at_onset
+        )
+    return EventPage(chain, day_zero, told, at_onset, licats)
+
+
+def new_events_answer(*, visit: Visit) -> bool | None:
+    """Return what the visit answered about new events, None when it was not asked."""
+    return VisitNewEvents.objects.filter(visit=visit).values_list("has_new_events", flat=True).first()
+
+
+def _results_at_onset(event: AdverseEvent) -> tuple[LabResult, ...]:
+    """Per analyte that matters to the category the current result nearest to an onset known to the day."""
+    wanted = _SHOWN_AT_ONSET.get(event.category)
+    if wanted is None or len(event.started_on) != 10:
+        return ()
+    onset = date.fromisoformat(event.started_on)
+    results = LabResult.objects.filter(
+        patient_id=event.patient_id,
+        analyte__in=wanted,
+        collected_on__range=(onset - _NEAR_ONSET, onset + _NEAR_ONSET),
+        superseded_at__isnull=True,
+    )
+    nearest: dict[str, LabResult] = {}
+    # Of two as near, the one before the onset; of one day the lower.
+    for result in sorted(
+        results,
+        key=lambda r: (abs(r.collected_on - onset), r.collected_on > onset, r.value),
+    ):
+        nearest.setdefault(result.analyte, result)
+    return tuple(nearest[analyte] for analyte in wanted if analyte in nearest)
+
+
+def _licats(
+    patient: Patient,
+    chain: EventChain,
+    day_zero: date | None,
+    facts: LicatsFacts,
+    at_onset: tuple[LabResult, ...],
+) -> LicatsView:
+    is_at_baseline = facts.organ in patient.organs_at_baseline if facts.organ else None
+    if not patient.organs_at_baseline:
+        is_at_baseline = None  # nobody recorded the organs: not the same as none
+    started = PartialDate.parse(chain.event.started_on) if chain.event.started_on else None
+    onset = ""
+    if started is not None and started.is_complete and day_zero is not None:
+        onset = ONSETS.get(onset_class(started_on=started.earliest, day_zero=day_zero) or "", "")
+    b_cells = next((result for result in at_onset if result.analyte == "CD19"), None)
+    return LicatsView(
+        is_organ_at_baseline=is_at_baseline,
+        onset=onset,
+        days_to_resolution=_days_between(started, chain.now.ended_on),
+        hint=leaning(
+            is_organ_at_baseline=is_at_baseline,
+            b_cells_per_ul=Decimal(b_cells.value) if b_cells else None,
+            is_below_range=bool(b_cells and b_cells.comparator == "<"),
+            serology=facts.serology_trend,
+            immunosuppression_started=facts.immunosuppression_started,
+            resolved_without_it=facts.resolved_without_it,
+        ),
+        labels=tuple(
+            LicatsAdjudication.objects.filter(event=chain.event)
+            .select_related("entered_by")
+            .order_by("-number")
+        ),
+    )
+
+
+def _days_between(started: PartialDate | None, ended_on: str) -> int | None:
+    ended = PartialDate.parse(ended_on) if ended_on else None
+    if started is None or ended is None or not (started.is_complete and ended.is_complete):
+        return None
+    return study_day(ended.earliest, day_zero=started.earliest)
