@@ -227,7 +227,10 @@ def make_decision(*, alert, by=None, decision="need_information", reason="asked 
 
 def make_user(*, username, role, site=None, study=None, sponsor=None) -> User:
     user = User.objects.create_user(
-        username=username, password=PASSWORD, email=f"{username.partition('@')[0]}@hospital.example"
+        username=username,
+        password=PASSWORD,
+        email=f"{username.partition('@')[0]}@hospital.example",
+        has_own_secret=True,
     )
     Membership.objects.create(user=user, role=role, site=site, study=study, sponsor=sponsor, granted_at=NIGHT)
     return user

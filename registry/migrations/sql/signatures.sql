@@ -42,7 +42,7 @@ BEGIN
     FOR part IN SELECT * FROM guard.part LOOP
         belongs := CASE WHEN visit IS NULL
             THEN format('r.%I = $1', CASE WHEN part.tbl = 'registry_patient' THEN 'id' ELSE 'patient_id' END)
-            ELSE format('v.id = $2 AND v.patient_id = $1 AND %s (%s)',
+            WHEN part.signed_with IS NOT NULL THEN format('v.id = $2 AND v.patient_id = $1 AND %s (%s)',
                 CASE WHEN part.tbl = 'registry_patient' THEN 'r.id = $1 AND' ELSE 'r.patient_id = $1 AND' END, part.signed_with) END;
         CONTINUE WHEN belongs IS NULL;
         EXECUTE format('SELECT jsonb_agg(c ORDER BY c::text COLLATE "C") FROM (
@@ -103,3 +103,15 @@ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER void_if_changed AFTER INSERT ON guard.signature_check DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION guard.void_if_changed();
+
+-- Every row that belongs to a visit, superseded ones too, whatever its table: what the page of the record shows.
+CREATE FUNCTION guard.rows_of_visit(visit bigint) RETURNS TABLE (tbl text, pk bigint, is_current boolean, j jsonb) LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, public SET timezone = 'UTC' AS $$
+DECLARE part guard.part;
+BEGIN
+    FOR part IN SELECT * FROM guard.part p WHERE p.of_visit IS NOT NULL LOOP
+        RETURN QUERY EXECUTE format('SELECT %L::text, r.id, %s, to_jsonb(r) FROM %I r, registry_visit v
+            WHERE v.id = $1 AND r.patient_id = v.patient_id AND (%s) ORDER BY r.id', part.tbl, part.is_current, part.tbl, part.of_visit)
+            USING visit;
+    END LOOP;
+END $$;

@@ -1,0 +1,74 @@
+"""Signing a visit or a whole record: by the person alone, of what they read, when it is complete."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from registry.access.roles import require
+from registry.actions.laboratory import lock_patient
+from registry.models import Patient, SecurityEvent, Signature, User, Visit
+from registry.queries.signatures import canonical, obstacles
+
+# The accountability text stands beside the box; this is what the signature says (21 CFR 11.50(a)(3)).
+MEANING = "I have reviewed these data and they are complete and correct to the best of my knowledge."
+
+
+class SigningRefused(RuntimeError):
+    """The record cannot be signed now. `for_people` says why."""
+
+    def __init__(self, for_people: str):
+        super().__init__(for_people)
+        self.for_people = for_people
+
+
+class ChangedSinceRead(SigningRefused):
+    """The record is no longer what the person read."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Somebody changed the record while you were reading it. Read what changed, then sign."
+        )
+
+
+def may_sign_for_themselves(*, by: User) -> bool:
+    """Whether the password is the person's own: one that was given could sign for them (11.200(a)(3)).
+
+    The demonstration's accounts have a password that everybody knows, and sign invented patients only.
+    """
+    return by.has_own_secret or (by.is_demo and settings.DEMO)
+
+
+def sign(*, patient: Patient, visit: Visit | None, sha256: str, by: User, at: datetime) -> Signature:
+    """Keep a person's signature of the visit, or without one of the whole record, as they read it: `sha256`.
+
+    Whoever calls has asked for the password. Raises NotAllowed, SigningRefused for an incomplete visit or a
+    password that somebody else chose, and ChangedSinceRead.
+    """
+    require(by, "sign_record", patient=patient)
+    if not may_sign_for_themselves(by=by):
+        raise SigningRefused(
+            "Your password was set by somebody else, who could sign in your name. Choose your own first."
+        )
+    with transaction.atomic():
+        lock_patient(patient)
+        if visit is not None and (missing := obstacles(visit=visit)):
+            raise SigningRefused(f"Not signed: the visit is not complete. {' '.join(missing)}")
+        stands = canonical(patient=patient, visit=visit)
+        if stands.sha256 != sha256:
+            raise ChangedSinceRead
+        return Signature.objects.create(
+            patient=patient,
+            visit=visit,
+            signed_by=by,
+            signed_at=at,
+            printed_name=str(by),
+            meaning=MEANING,
+            content=stands.text,
+            sha256=stands.sha256,
+        )
+
+
+def note_refused_password(*, kind: str, by: User, at: datetime) -> None:
+    """Keep that a password was refused where it stood for a person; administrators see it."""
+    SecurityEvent.objects.create(at=at, kind=kind, user=by)
