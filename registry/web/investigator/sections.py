@@ -9,6 +9,7 @@ from django.http import QueryDict
 from registry.actions.visit_parts import VisitPart
 from registry.queries.visit_sheet import VisitSheet
 from registry.web.investigator.activity_section import ActivitySection
+from registry.web.investigator.ongoing_section import OngoingSection
 from registry.web.investigator.row_forms import About
 from registry.web.investigator.treatments_section import PreventionSection, TreatmentsSection
 
@@ -49,7 +50,7 @@ class SectionKind(Protocol):
 
 
 # In the order of the page.
-SECTIONS: Sequence[SectionKind] = (ActivitySection, TreatmentsSection, PreventionSection)
+SECTIONS: Sequence[SectionKind] = (OngoingSection, ActivitySection, TreatmentsSection, PreventionSection)
 
 
 def sections_of(
