@@ -6,9 +6,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 
 from registry.access.notifications import notifications_of
-from registry.access.roles import Verb, may
+from registry.access.roles import VERBS_OF, Verb, may, memberships_of
 from registry.access.scope import rows_of
-from registry.models import Alert, Notification, Patient, User
+from registry.models import Alert, Membership, Notification, Patient, Study, User
 
 
 def get_user(request: HttpRequest) -> User:
@@ -40,6 +40,24 @@ def get_patient(request: HttpRequest, public_id: UUID, *, verb: Verb = "see_pati
     if not may(user, verb, patient=patient):
         raise PermissionDenied
     return patient
+
+
+def get_study(request: HttpRequest, key: str, *, verb: Verb) -> Study:
+    """The study, if the person sees patients of it (else 404) and holds `verb` there (else 403)."""
+    user = get_user(request)
+    study = Study.objects.filter(key=key, is_canary=False).first()
+    held = [] if study is None else [m for m in memberships_of(user) if _lies_in(m, study)]
+    if study is None or not any("see_patients" in VERBS_OF[m.role] for m in held):
+        raise Http404
+    if not any(verb in VERBS_OF[m.role] for m in held):
+        raise PermissionDenied
+    return study
+
+
+def _lies_in(membership: Membership, study: Study) -> bool:
+    if membership.site is not None:
+        return membership.site.study_id == study.pk
+    return membership.study_id == study.pk
 
 
 def get_alert(request: HttpRequest, public_id: UUID, *, verb: Verb = "see_alerts") -> Alert:

@@ -137,7 +137,7 @@ def versions_of(*, study: Study) -> list[ConsentVersion]:
     )
 
 
-def version_in_force(*, versions: Sequence[ConsentVersion], today: date) -> ConsentVersion | None:
+def version_in_force(*, versions: Iterable[ConsentVersion], today: date) -> ConsentVersion | None:
     """Return the version that counts today, or None."""
     begun = [version for version in versions if version.effective_from <= today]
     return max(begun, key=lambda version: version.effective_from, default=None)
@@ -170,6 +170,15 @@ def consent_file(*, patient: Patient, today: date) -> ConsentFile:
         withdrawn_on=next(
             (line.since for line in scopes if line.scope == COMPULSORY and line.state == "withdrawn"), None
         ),
+    )
+
+
+def withdrawal_of(*, patient: Patient, withdrawal_id: int) -> ConsentWithdrawal | None:
+    """Return the patient's withdrawal of this number that still counts, or None."""
+    return (
+        ConsentWithdrawal.objects.filter(patient=patient, pk=withdrawal_id, annulled_at__isnull=True)
+        .select_related("patient", "patient__site")
+        .first()
     )
 
 

@@ -11,7 +11,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from registry.clinical import code_lists, ctcae, units
+from registry.clinical import code_lists, consent_scopes, ctcae, units
 from registry.clinical.analytes import ANALYTES
 from registry.clinical.serology import ASSAYS, FINDINGS, TESTS
 from registry.clinical.spoken_dates import spoken, spoken_span
@@ -191,6 +191,13 @@ def day_words(on_day: date, day_zero: date) -> str:
 def plain(number: Decimal) -> str:
     """Return a number without trailing zeros."""
     return format(number.normalize(), "f")
+
+
+@register.filter
+def scope_words(scopes: list[str]) -> str:
+    """Return the scopes of a consent as words."""
+    words = [consent_scopes.SCOPES.get(scope, scope) for scope in scopes]
+    return ", ".join(words[:1] + [word[0].lower() + word[1:] for word in words[1:]])
 
 
 @register.filter

@@ -2,7 +2,18 @@
 
 from django.urls import path, register_converter
 
-from registry.web.investigator import casebook, drafts, events, patients, results, visits
+from registry.web.investigator import (
+    casebook,
+    consent,
+    contact,
+    drafts,
+    enrol,
+    events,
+    patients,
+    results,
+    transfer,
+    visits,
+)
 
 app_name = "investigator"
 
@@ -24,11 +35,35 @@ register_converter(VisitCode, "visit_code")
 urlpatterns = [
     path("", patients.patients, name="patients"),
     path("drafts/", drafts.own_drafts, name="own_drafts"),
+    path("enrol/", enrol.enrol, name="enrol"),
+    path("consents/", consent.to_ask, name="consents"),
+    path("consents/<visit_code:study_key>/versions/", consent.versions, name="consent_versions"),
     path("<uuid:public_id>/", patients.patient, name="patient"),
     path("<uuid:public_id>/drafts/", drafts.drafts, name="drafts"),
     path("<uuid:public_id>/drafts/discard/", drafts.discard_draft, name="discard_draft"),
     path("<uuid:public_id>/visits/<visit_code:code>/", visits.visit, name="visit"),
     path("<uuid:public_id>/visits/<visit_code:code>/saved/", visits.visit_saved, name="visit_saved"),
+    path("<uuid:public_id>/visits/<visit_code:code>/contact/", contact.contact, name="contact"),
+    path(
+        "<uuid:public_id>/visits/<visit_code:code>/contact/saved/",
+        contact.contact_saved,
+        name="contact_saved",
+    ),
+    path(
+        "<uuid:public_id>/visits/<visit_code:code>/contact/attempt/",
+        contact.attempt,
+        name="contact_attempt",
+    ),
+    path("<uuid:public_id>/infusions/", enrol.infusion, name="infusion"),
+    path("<uuid:public_id>/end/", enrol.end, name="end"),
+    path("<uuid:public_id>/consent/", consent.consent, name="consent"),
+    path("<uuid:public_id>/consent/withdraw/", consent.withdraw, name="withdraw"),
+    path(
+        "<uuid:public_id>/consent/withdrawals/<int:withdrawal_id>/",
+        consent.annul,
+        name="annul_withdrawal",
+    ),
+    path("<uuid:public_id>/transfer/", transfer.transfer, name="transfer"),
     path("<uuid:public_id>/results/<int:result_id>/", results.correct_result, name="result"),
     path("<uuid:public_id>/casebook/", casebook.page, name="casebook"),
     path("<uuid:public_id>/casebook.pdf", casebook.pdf, name="casebook_pdf"),
