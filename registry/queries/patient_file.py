@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -12,20 +12,20 @@ from registry.clinical.visit_windows import VisitWindow, planned_windows, window
 from registry.models import (
     Alert,
     Course,
+    Infusion,
     LabResult,
     Patient,
     SupportiveTreatment,
     Visit,
 )
+from registry.monitoring import overdue_visit
 from registry.monitoring.evidence import History
 from registry.monitoring.icaht import CourseGrades, grades_by_course
 from registry.queries.event_chain import EventChain, chains_of, day_zero_of
 from registry.queries.evidence import PackedHistory, packed_histories
 from registry.queries.judgements import RuleStanding, history_for, packed_record, standings
-from registry.queries.record_history import HistoryLine, history_lines
 from registry.queries.site_worklist import GRAVEST_FIRST, AwaitedVisit, awaited_visits
 
-_SHOWN_AT_ONCE = 10
 _LAB_COLUMNS = 10
 _AHEAD = timedelta(days=400)
 
@@ -63,8 +63,7 @@ class YearOfVisits:
 class CourseOfVisits:
     """A course with its visits by year, and in one list those of the years that concern nobody yet.
 
-    `dropped`: the visits of the years that the infusion on `next_infusion_on` ended (OVD-5). `grades`: the
-    ICAHT grades, of a course that an infusion opened.
+    `dropped`: the visits of the years that the infusion on `next_infusion_on` ended (OVD-5).
     """
 
     course: Course
@@ -73,7 +72,6 @@ class CourseOfVisits:
     dropped: tuple[VisitLine, ...]
     next_infusion_on: date | None
     is_current: bool
-    grades: CourseGrades | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,28 +105,20 @@ class PatientFile:
     supports: tuple[tuple[SupportiveTreatment, date | None], ...]
     events: tuple[tuple[EventChain, date | None], ...]
     alerts: tuple[Alert, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PatientChecks:
+    """What the rules say of a patient: what each found and why no more, and the ICAHT grades by course."""
+
     standings: tuple[RuleStanding, ...]
-    history: tuple[HistoryLine, ...]
-
-    @property
-    def graded_courses(self) -> tuple[CourseOfVisits, ...]:
-        """The courses that have ICAHT grades: those of infusions."""
-        return tuple(course for course in self.courses if course.grades)
-
-    @property
-    def latest_history(self) -> tuple[HistoryLine, ...]:
-        return self.history[:_SHOWN_AT_ONCE]
-
-    @property
-    def earlier_history(self) -> tuple[HistoryLine, ...]:
-        return self.history[_SHOWN_AT_ONCE:]
+    grades: tuple[CourseGrades, ...]
 
 
 def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -> PatientFile:
     """Read the file of one patient."""
-    record = packed_record(patient=patient)
-    # A broken event or result must not keep the rest of the page from those who can mend it.
-    history = replace(record, labs={}, supports=(), events=()).unpack()
+    # A broken event or result must not keep the page from those who can mend it: only visits are read here.
+    history = history_of(patient=patient)
     courses = list(
         Course.objects.filter(patient=patient)
         .select_related("infusion", "infusion__product")
@@ -145,7 +135,6 @@ def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -
     alerts = tuple(
         Alert.objects.filter(patient=patient).select_related("patient__site").order_by(*GRAVEST_FIRST)
     )
-    graded = icaht_grades(record=record, as_of=today)
     results = list(
         LabResult.objects.filter(patient=patient)
         .select_related("superseded_by", "entered_by")
@@ -155,7 +144,7 @@ def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -
         patient=patient,
         today=today,
         day_zero=course_of(today, day_zeros=day_zeros),
-        courses=_courses(courses, visits, history, awaited, today, graded),
+        courses=_courses(courses, visits, history, awaited, today),
         awaited=min(awaited, key=lambda line: (not line.is_overdue, line.window.closes_on), default=None),
         labs=_lab_table(results, day_zeros, all_days=all_lab_days),
         results=tuple(result for result in reversed(results) if result.superseded_at is None),
@@ -165,8 +154,23 @@ def patient_file(*, patient: Patient, today: date, all_lab_days: bool = False) -
         ),
         events=tuple((chain, day_zero_of(chain.event, day_zeros)) for chain in chains_of(patient=patient)),
         alerts=alerts,
-        standings=standings(patient=patient, record=record, alerts=alerts, today=today),
-        history=history_lines(patient=patient),
+    )
+
+
+def patient_checks(*, patient: Patient, today: date) -> PatientChecks:
+    """Say what the rules found in the record, why they found no more, and how neutropenia is graded."""
+    record = packed_record(patient=patient)
+    alerts = Alert.objects.filter(patient=patient).order_by("-raised_at", "pk")
+    graded = icaht_grades(record=record, as_of=today)
+    return PatientChecks(
+        standings=standings(patient=patient, record=record, alerts=tuple(alerts), today=today),
+        grades=tuple(
+            graded[infused_on]
+            for infused_on in Infusion.objects.filter(patient=patient)
+            .order_by("-infused_on")
+            .values_list("infused_on", flat=True)
+            if infused_on in graded
+        ),
     )
 
 
@@ -178,8 +182,8 @@ def icaht_grades(*, record: PackedHistory, as_of: date) -> dict[date, CourseGrad
 
 
 def history_of(*, patient: Patient) -> History:
-    """Return the patient's history without laboratory results, as the overdue rule sees it."""
-    [(_, packed)] = packed_histories(patient_ids=[patient.pk], analytes=())
+    """Return the patient's visits, courses and schedules, as the overdue rule sees them."""
+    [(_, packed)] = packed_histories(patient_ids=[patient.pk], analytes=(), reads=overdue_visit.RULE.reads)
     return packed.unpack()
 
 
@@ -189,7 +193,6 @@ def _courses(
     history: History,
     awaited: Sequence[AwaitedVisit],
     today: date,
-    grades: Mapping[date, CourseGrades],
 ) -> tuple[CourseOfVisits, ...]:
     waiting = {(line.window.code, line.window.day_zero): line for line in awaited}
     # Infusions that lie ahead end no course yet (G-1).
@@ -217,7 +220,6 @@ def _courses(
                 dropped=_lines_of(grouped, "dropped"),
                 next_infusion_on=next_infusion_on,
                 is_current=course is courses[0],
-                grades=grades.get(course.day_zero) if hasattr(course, "infusion") else None,
             )
         )
     return tuple(shown)

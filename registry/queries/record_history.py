@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.apps import apps
+from django.core.paginator import Page, Paginator
+
 from registry.models import AdverseEvent, AuditEvent, LabResult, Patient, User, Visit
 
 HISTORY_SIZE = 50
@@ -63,13 +66,36 @@ class HistoryLine:
     origin: str
 
 
-def history_lines(*, patient: Patient) -> tuple[HistoryLine, ...]:
-    """Return the latest changes of the patient's record, newest first."""
-    events = list(
+def history_page(
+    *, patient: Patient, about: str = "", page_number: str | int = 1
+) -> tuple[Page, tuple[HistoryLine, ...]]:
+    """Return one page of the changes of the patient's record, newest first; `about`: of one kind of row."""
+    events = AuditEvent.objects.filter(patient_id=patient.pk).exclude(tbl__in=_NOT_OF_THE_RECORD)
+    if about:
+        events = events.filter(tbl=about)
+    page = Paginator(events.order_by("-id"), HISTORY_SIZE).get_page(page_number)
+    return page, _told(list(page.object_list))
+
+
+def kinds_of_history(*, patient: Patient) -> tuple[tuple[str, str], ...]:
+    """Return the tables that the patient's history speaks of, with their names in words."""
+    tables = (
         AuditEvent.objects.filter(patient_id=patient.pk)
         .exclude(tbl__in=_NOT_OF_THE_RECORD)
-        .order_by("-id")[:HISTORY_SIZE]
+        .order_by("tbl")
+        .values_list("tbl", flat=True)
+        .distinct()
     )
+    return tuple((table, _named(table)) for table in tables)
+
+
+def history_lines(*, patient: Patient) -> tuple[HistoryLine, ...]:
+    """Return every change of the patient's record, oldest first."""
+    events = AuditEvent.objects.filter(patient_id=patient.pk).exclude(tbl__in=_NOT_OF_THE_RECORD)
+    return _told(list(events.order_by("id")))
+
+
+def _told(events: Sequence[AuditEvent]) -> tuple[HistoryLine, ...]:
     people = User.objects.in_bulk({event.actor_id for event in events if event.actor_id})
     changed = _rows_changed(events)
     return tuple(_history_line(event, people, changed) for event in events)
@@ -103,7 +129,7 @@ def _history_line(
     return HistoryLine(
         at=event.at,
         who=str(people.get(event.actor_id or 0, "The registry")),
-        what=_TABLES.get(event.tbl, event.tbl.removeprefix("registry_")),
+        what=_named(event.tbl),
         kind=kind,
         row=changed.get((event.tbl, event.pk_text), {}) if event.op == "U" else (new or old),
         changes=tuple(
@@ -116,6 +142,14 @@ def _history_line(
         reason=event.reason or "",
         origin=event.origin or "",
     )
+
+
+def _named(table: str) -> str:
+    """A table that came later is called what its model is called."""
+    if table in _TABLES:
+        return _TABLES[table]
+    known = {model._meta.db_table: str(model._meta.verbose_name) for model in apps.get_models()}
+    return known.get(table, table.removeprefix("registry_")).capitalize()
 
 
 def _shown(value: object) -> str:

@@ -159,7 +159,65 @@ def test_the_queries_of_the_patient_page_are_few_and_constant(as_user, coordinat
         factories.make_event(patient=scene.patient)
 
     assert queries_of(person, address) == before
-    assert before <= 40
+    assert before <= 30
+
+
+@pytest.mark.parametrize("page", ["checks/", "history/", "casebook/", "events/"])
+def test_the_other_pages_of_a_patient_ask_at_most_thirty(as_user, coordinator, scene, page):
+    assert queries_of(as_user(coordinator), f"/patients/{scene.patient.public_id}/{page}") <= 30
+
+
+def test_the_history_can_be_read_by_kind_and_taken_as_a_file(as_user, coordinator, scene):
+    person = as_user(coordinator)
+    address = f"/patients/{scene.patient.public_id}/history"
+
+    page = page_of(person.get(f"{address}/?about=registry_supportivetreatment"))
+    lines = person.get(f"{address}.csv").content.decode().splitlines()
+
+    assert "G-CSF, short-acting, 16 Mar 2024" in page
+    assert "D28, completed" not in page
+    assert lines[0] == "at,who,what,kind,about,field,old,new,reason,origin"
+    assert any("Supportive treatment,recorded" in line and "kind=g_csf" in line for line in lines)
+    assert len(lines) > 12
+
+
+def test_the_course_shows_counts_against_their_limit_and_what_happened(as_user, coordinator, scene):
+    page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/?days=all"))
+    course = page[page.index('id="course"') :].partition("</section>")[0]
+
+    assert "Neutrophils 0.4 ×10⁹/L, day 14, 15 Mar 2024, Grade 4 (CTCAE v5), grade 3 (v6)" in course
+    assert "limit 1.0 ×10⁹/L" in course or "limit 1 ×10⁹/L" in course
+    assert "Visit D28 took place day 28, 29 Mar 2024" in course
+    assert "G-CSF, short-acting, day 15, 16 Mar 2024" in course
+    assert "Cytokine release syndrome, grade 2, day 3, 4 Mar 2024" in course
+
+
+@pytest.mark.parametrize(
+    ("today", "chosen"),
+    [
+        (date(2024, 5, 30), "Day −30 to 90"),  # day 90
+        (date(2024, 5, 31), "First year"),
+        (date(2025, 3, 1), "First year"),  # day 365
+        (date(2025, 3, 2), "All"),
+    ],
+)
+def test_the_course_opens_on_the_shortest_range_that_holds_today(
+    as_user, coordinator, scene, settings, today, chosen
+):
+    settings.REGISTRY_TODAY = today
+
+    page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/"))
+
+    assert f'<strong aria-current="true">{chosen}</strong>' in page
+
+
+def test_a_mark_opens_its_field_only_for_those_who_may_enter(as_user, coordinator, officer, scene):
+    result = scene.patient.lab_results.filter(analyte="ANC").earliest("collected_on")
+    link = f'<a class="plot__link" href="/patients/{scene.patient.public_id}/results/{result.pk}/">'
+
+    address = f"/patients/{scene.patient.public_id}/?days=all"
+    assert link in page_of(as_user(coordinator).get(address))
+    assert link not in page_of(as_user(officer).get(address))
 
 
 def test_a_corrected_value_stays_visible_with_its_reason(as_user, coordinator, scene):
@@ -196,7 +254,7 @@ def test_the_history_says_who_changed_what_and_why(as_user, coordinator, scene):
         },
     )
 
-    page = page_of(person.get(f"/patients/{scene.patient.public_id}/"))
+    page = page_of(person.get(f"/patients/{scene.patient.public_id}/history/"))
     history = page[page.index('id="history"') :]
 
     assert "coordinator" in history
@@ -208,7 +266,7 @@ def test_the_history_tells_a_change_by_its_reason_and_an_addition_by_its_words(a
     scene.patient.sex = "M"
     scene.patient.save(update_fields=["sex"])
 
-    page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/"))
+    page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/history/"))
     history = page[page.index('id="history"') :]
 
     assert "F → M" in history

@@ -32,10 +32,10 @@ def judged():
 
 @pytest.fixture
 def page(as_user, coordinator, scene):
-    """The page of a patient as the coordinator reads it now."""
+    """A page of a patient as the coordinator reads it now."""
 
-    def read(patient=scene.patient):
-        return page_of(as_user(coordinator).get(f"/patients/{patient.public_id}/"))
+    def read(patient=scene.patient, at="checks/"):
+        return page_of(as_user(coordinator).get(f"/patients/{patient.public_id}/{at}"))
 
     return read
 
@@ -147,7 +147,7 @@ def test_the_officer_reads_the_same_on_the_alert_page(as_user, officer, scene):
 
 def test_visits_of_an_earlier_course_say_which_infusion_dropped_them(page, scene):  # OVD-5
     factories.make_infusion(patient=scene.patient, infused_on=date(2024, 8, 20))
-    said = section(page(), "visits")
+    said = section(page(at=""), "visits")
 
     assert "1 visit dropped by the infusion of 20 Aug 2024" in said
     assert "Dropped</span> <small>by the infusion of 20 Aug 2024</small>" in said
@@ -162,7 +162,7 @@ def test_an_infusion_that_lies_ahead_drops_nothing_yet(page, scene):  # G-1
 
 
 def test_later_visits_of_a_patient_whose_follow_up_ended_are_not_owed(page, scene):
-    assert "Later: 1 visit, not owed: follow-up ended 1 Aug 2024" in page(scene.dead)
+    assert "Later: 1 visit, not owed: follow-up ended 1 Aug 2024" in page(scene.dead, at="")
 
 
 def test_today_says_that_follow_up_ended_beside_an_overdue_visit(as_user, coordinator, scene):

@@ -61,6 +61,9 @@ GET = """
     patients/<patient>/visits/<code>/             | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/visits/<code>/saved/       | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/results/<result>/          | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/checks/                    | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
+    patients/<patient>/history/                   | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
+    patients/<patient>/history.csv                | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/casebook/                  | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/casebook.pdf               | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
     patients/<patient>/events/                    | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
@@ -126,6 +129,9 @@ NO_FORM = {
     "patients/",
     "patients/<patient>/",
     "patients/<patient>/casebook/",
+    "patients/<patient>/checks/",
+    "patients/<patient>/history/",
+    "patients/<patient>/history.csv",
     "patients/<patient>/visits/<code>/saved/",
     "api/v1/docs/",
     "api/v1/problems/<kind>",

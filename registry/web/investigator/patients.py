@@ -11,8 +11,10 @@ from registry.access.roles import may
 from registry.access.scope import rows_of
 from registry.clinical.refusals import CONTROL_CHARACTER
 from registry.clock import today
+from registry.exchange.history_file import history_csv
 from registry.monitoring.lifecycle import WAITING
-from registry.queries.patient_file import patient_file
+from registry.queries.patient_file import patient_checks, patient_file
+from registry.queries.record_history import history_lines, history_page, kinds_of_history
 from registry.queries.site_worklist import patient_lines
 from registry.web.investigator.alert_lines import alert_lines
 from registry.web.investigator.timeline import timeline_of
@@ -34,7 +36,7 @@ def patients(request: HttpRequest) -> HttpResponse:
 
 
 def patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Everything about one patient."""
+    """A patient on one page: the course, the visits, results, events and alerts."""
     found = get_patient(request, public_id)
     user = enter(request, "see_patients")
     file = patient_file(
@@ -45,6 +47,7 @@ def patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
     may_enter = may(user, "enter_record", patient=found)
     context = {
         "patient": found,
+        "tab": "patient",
         "file": file,
         "timeline": timeline_of(file=file, chosen=request.GET.get("days", ""), may_enter=may_enter),
         "alert_lines": alert_lines(alert for alert in file.alerts if alert.state in WAITING),
@@ -53,3 +56,43 @@ def patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "may_review": may(user, "review_alerts", patient=found),
     }
     return render(request, "investigator/patient.html", context)
+
+
+def checks(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """What each rule said of the patient, and why it found no more."""
+    found = get_patient(request, public_id)
+    context = {
+        "patient": found,
+        "tab": "checks",
+        "found": patient_checks(patient=found, today=today(time_zone=found.site.time_zone)),
+    }
+    return render(request, "investigator/checks.html", context)
+
+
+def history(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Every change of the patient's record: who, when, what it was, what it became, why."""
+    found = get_patient(request, public_id)
+    kinds = kinds_of_history(patient=found)
+    about = request.GET.get("about", "")
+    chosen = about if about in dict(kinds) else ""
+    page, lines = history_page(patient=found, about=chosen, page_number=request.GET.get("page", 1))
+    context = {
+        "patient": found,
+        "tab": "history",
+        "kinds": kinds,
+        "about": chosen,
+        "page": page,
+        "lines": lines,
+        "asked": f"&{urlencode({'about': chosen})}" if chosen else "",
+    }
+    return render(request, "investigator/history.html", context)
+
+
+def history_file(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """The same as CSV, from the first entry on (21 CFR 11.10(e): available for copying)."""
+    found = get_patient(request, public_id)
+    return HttpResponse(
+        history_csv(lines=history_lines(patient=found)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="history-{found.public_id}.csv"'},
+    )
