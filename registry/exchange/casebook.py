@@ -50,8 +50,8 @@ _TITLES: Mapping[str, str] = MappingProxyType(
     }
 )
 # Row numbers and machinery; who entered a row, and when, stands on a line of its own.
-_NO_FACTS = frozenset(
-    {"id", "public_id", "patient", "submission", "version", "entered_by", "entered_at", "origin"}
+NO_FACTS = frozenset(
+    {"id", "public_id", "patient", "submission", "version", "entered_by", "entered_at", "origin", "content"}
 )
 # What happens to an alert is told by its moves, below it.
 _TOLD_BELOW = frozenset({"alert"})
@@ -115,7 +115,7 @@ class BookInWords:
 
 def in_words(*, book: Casebook) -> BookInWords:
     """Return the casebook in words, in the dates and times of the patient's site."""
-    speaker = _Speaker(book)
+    speaker = Speaker(book)
     chapters = tuple(
         Chapter(_chapter_title(model), tuple(speaker.entry(row) for row in speaker.in_order(book.top[model])))
         for model in sorted(book.top, key=_place)
@@ -144,7 +144,7 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-class _Speaker:
+class Speaker:
     """Turns rows of one book into words: it knows the site's zone, the days zero, the names."""
 
     def __init__(self, book: Casebook):
@@ -171,7 +171,7 @@ class _Speaker:
         return Entry(
             title=self.title(row),
             mark="removed" if row.removed else "superseded" if row.columns.get("superseded_at") else "",
-            facts=tuple(Fact(label, value, label in changed) for label, value in self._facts(row)),
+            facts=tuple(Fact(label, value, label in changed) for label, value in self.facts(row)),
             made=self._made(row),
             changes=changes,
             below=tuple(self.entry(each) for each in below),
@@ -192,11 +192,12 @@ class _Speaker:
         day = _day_of(row)
         return f"{words}, {self._day(day)}" if day else words
 
-    def _facts(self, row: BookRow) -> Iterator[tuple[str, str]]:
+    def facts(self, row: BookRow) -> Iterator[tuple[str, str]]:
+        """The filled fields of a row in words, but those that say where it hangs."""
         for each in row.model._meta.concrete_fields:
-            if each.name in _NO_FACTS or each.attname == row.hangs_on:
+            if each.name in NO_FACTS or each.attname == row.hangs_on:
                 continue
-            if value := self._value(each, row.columns.get(each.attname)):
+            if value := self.value(each, row.columns.get(each.attname)):
                 yield _capital(str(each.verbose_name)), value
 
     def _changes(self, row: BookRow) -> Iterator[Changed]:
@@ -208,12 +209,12 @@ class _Speaker:
                 continue
             for column, new in change.new.items():
                 each = fields.get(column)
-                if each is None or each.name in _NO_FACTS:
+                if each is None or each.name in NO_FACTS:
                     continue
                 yield self._changed(
                     _capital(str(each.verbose_name)),
-                    self._value(each, change.old.get(column)),
-                    self._value(each, new),
+                    self.value(each, change.old.get(column)),
+                    self.value(each, new),
                     change,
                 )
 
@@ -232,10 +233,10 @@ class _Speaker:
         return f"{self._moment(datetime.fromisoformat(at))}, {who}{_by(columns.get('origin', ''))}"
 
     def _shown(self, row: BookRow, name: str) -> str:
-        return self._value(row.model._meta.get_field(name), row.columns[name])
+        return self.value(row.model._meta.get_field(name), row.columns[name])
 
-    def _value(self, each: Any, value: Any) -> str:
-        """A value as people read it; empty for what is not filled."""
+    def value(self, each: Any, value: Any) -> str:
+        """A field's value as people read it; empty for what is not filled."""
         if value is None or value == "" or value == []:
             return ""
         if isinstance(each, models.ForeignKey):
