@@ -359,6 +359,11 @@ def check_dose(*, agent: str, dose: str) -> list[Problem]:
 
 
 def _named(spans: Sequence[Span]) -> str:
-    names = list(dict.fromkeys(span.words for span in spans))
-    named = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return named[0].lower() + named[1:] if not any(span.name for span in spans) else named
+    """Names within a sentence: `azathioprine, JAK inhibitor and rituximab`."""
+    names = list(dict.fromkeys(_in_sentence(span) for span in spans))
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _in_sentence(span: Span) -> str:
+    name = span.words
+    return name if span.name or name[:2].isupper() else name[0].lower() + name[1:]
