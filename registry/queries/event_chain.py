@@ -100,6 +100,24 @@ class EventChain:
         return self.event.pk
 
     @property
+    def category(self) -> str:
+        return self.event.category
+
+    @property
+    def term(self) -> str:
+        """What the event is called now."""
+        return self.now.term
+
+    @property
+    def started_on(self) -> str:
+        return self.event.started_on
+
+    @property
+    def ended_on(self) -> str:
+        """The end as far as it is known now."""
+        return self.now.ended_on
+
+    @property
     def next_number(self) -> int:
         """The number of the next follow-up report."""
         return max((report.report.number for report in self.reports), default=0) + 1

@@ -13,8 +13,9 @@ from registry.clinical.partial_dates import PartialDate
 from registry.clinical.spoken_dates import spoken, spoken_span
 from registry.clinical.study_days import study_day
 from registry.clinical.units import format_value, unit_label
-from registry.models import AdverseEvent, LabResult, SupportiveTreatment
+from registry.models import LabResult, SupportiveTreatment
 from registry.monitoring.blood_counts import LINEAGES, CountLimits
+from registry.queries.event_chain import EventChain
 from registry.queries.patient_file import PatientFile, VisitLine
 from registry.templatetags.words import grades
 from registry.templatetags.words import on as on_words
@@ -222,14 +223,14 @@ class _Writer:
             on = f"&on={line.visit.visited_on.isoformat()}"
         return f"{self._address('visit', line.code)}?day_zero={day_zero.isoformat()}{on}"
 
-    def _event(self, event: AdverseEvent) -> Item | None:
+    def _event(self, event: EventChain) -> Item | None:
         if not event.started_on:
             return None
         started = PartialDate.parse(event.started_on)
         ended = PartialDate.parse(event.ended_on) if event.ended_on else None
         first = self.day(started.earliest)
         last = self.day(ended.latest) if ended else self.day(self._file.today)
-        grade = f"grade {event.grade}" if event.grade else "not graded"
+        grade = f"grade {event.highest_grade}" if event.highest_grade else "not graded"
         kind = EVENT_CATEGORIES.get(event.category, "")
         label = f"{kind.partition(' (')[0] if event.category not in ('', 'other') else event.term}"
         begun = (
@@ -238,7 +239,7 @@ class _Writer:
         told = f"{event.term}, {grade}, {begun}{'' if ended else ', not ended'}"
         short = label if len(label) <= 26 else f"{label[:25]}…"
         return Item(
-            first, last, told, "event", f"{short}{f' G{event.grade}' if event.grade else ''}", "#events"
+            first, last, told, "event", f"{short}{f' G{event.highest_grade}' if event.highest_grade else ''}", "#events"
         )
 
     def _given(self, support: SupportiveTreatment) -> Item:

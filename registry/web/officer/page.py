@@ -13,6 +13,7 @@ from registry.clinical.study_days import local_date
 from registry.models import AdverseEvent, Alert, AlertMove, Infusion, SupportiveTreatment, User, Visit
 from registry.monitoring.lifecycle import SETTLED, moves_from
 from registry.queries.alert_file import AlertFile, alert_file
+from registry.queries.event_chain import EventChain, chain_of
 from registry.web.officer import wording
 from registry.web.officer.plots import plot_of, summary_of
 from registry.web.officer.source_text import Passage, passages_of
@@ -87,7 +88,7 @@ class Page:
     figures: tuple[Figure, ...]
     passages: tuple[Passage, ...]
     dropped: tuple[tuple[str, str], ...]
-    events: tuple[AdverseEvent, ...]
+    events: tuple[EventChain, ...]
     supports: tuple[SupportiveTreatment, ...]
     visits: tuple[Visit, ...]
     latest_contact_on: date | None
@@ -135,7 +136,9 @@ def page_of(*, alert: Alert) -> Page:
         figures=tuple(_figure(file, each, as_of) for each in series),
         passages=passages_of(file=file, words=matched_words(alert.evidence)),
         dropped=tuple(dropped_hits(alert.evidence)),
-        events=tuple(event for event in file.events if _is_near(event, first_on, alert.last_on)),
+        events=tuple(
+            chain_of(event=event) for event in file.events if _is_near(event, first_on, alert.last_on)
+        ),
         supports=tuple(
             given
             for given in file.supports
