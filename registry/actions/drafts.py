@@ -4,6 +4,8 @@ A draft is no data: no rule, export, count or audit row sees one, and the databa
 the person who typed it. How a page takes part stands in registry/web/drafting.py.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -85,8 +87,8 @@ def keep_draft(
         if draft.payload is not None and not is_own and not is_all_there_is:
             raise TypedElsewhere(draft)
         draft.page, draft.form, draft.version = typing.page, typing.form, typing.version
-        draft.payload, draft.saved_at = payload, at
-        draft.save(update_fields=["page", "form", "version", "payload", "saved_at"])
+        draft.payload, draft.saved_at, draft.stored_as = payload, at, ""
+        draft.save(update_fields=["page", "form", "version", "payload", "stored_as", "saved_at"])
     return draft
 
 
@@ -95,16 +97,23 @@ def discard_draft(*, patient: Patient, key: str, by: User) -> None:
     Draft.objects.filter(user=by, patient=patient, key=key).update(payload=None)
 
 
-def end_draft(*, patient: Patient, key: str, page: str, form: UUID, by: User, at: datetime) -> None:
-    """Empty the draft, because the opened page `form` was stored.
+def end_draft(*, patient: Patient, typing: Typing, by: User, at: datetime) -> None:
+    """Empty the draft, because the opened page of this typing was stored as it was sent.
 
     The row is left with the page's own id, made for it if need be: what that page still has on its way
     comes late and must not begin a draft of what is recorded already.
     """
+    ended = {"payload": None, "form": typing.form, "stored_as": digest_of(typing.payload)}
     Draft.objects.update_or_create(
         user=by,
         patient=patient,
-        key=key,
-        defaults={"payload": None, "form": form},
-        create_defaults={"payload": None, "form": form, "page": page, "saved_at": at},
+        key=typing.key,
+        defaults=ended,
+        create_defaults={**ended, "page": typing.page, "saved_at": at},
     )
+
+
+def digest_of(payload: Payload) -> str:
+    """Return what tells one sent form from another; empty fields say nothing."""
+    said = {name: list(values) for name, values in payload.items() if any(values)}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
                 ("form", models.UUIDField()),
                 ("version", models.PositiveIntegerField(null=True)),
                 ("payload", models.JSONField(null=True)),
+                ("stored_as", models.CharField(blank=True, max_length=64)),
                 ("saved_at", models.DateTimeField()),
                 (
                     "patient",

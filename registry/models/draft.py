@@ -17,7 +17,8 @@ class Draft(models.Model):
     fields, each with its list of values; empty ones are left out. `version` is that of the record it was
     typed against, None for a new one. `form` is the opened page that typed it: a second one that has not
     seen this typing must not write over it. A draft that was saved or discarded has no payload; the row
-    stays, so that a late message of the same page does not bring it back.
+    stays, so that a late message of the same page does not bring it back. `stored_as`: the digest of the
+    form as it was stored, by which the same form sent once more is known.
     """
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
@@ -27,6 +28,7 @@ class Draft(models.Model):
     form = models.UUIDField()
     version = models.PositiveIntegerField(null=True)
     payload = models.JSONField(null=True)
+    stored_as = models.CharField(max_length=64, blank=True)
     saved_at = models.DateTimeField()
 
     class Meta:

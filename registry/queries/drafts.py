@@ -40,6 +40,12 @@ def draft_of(*, user: User, patient: Patient, key: str) -> Draft | None:
     return Draft.objects.filter(user=user, patient=patient, key=key, payload__isnull=False).first()
 
 
+def was_stored(*, user: User, patient: Patient, key: str, form: UUID, digest: str) -> bool:
+    """Whether this very form of this opened page was stored already: sent twice, it is one record."""
+    found = Draft.objects.filter(user=user, patient=patient, key=key, form=form, payload__isnull=True)
+    return found.filter(stored_as=digest).exclude(stored_as="").exists()
+
+
 def patient_of_draft(*, public_id: UUID) -> Patient | None:
     """Return the patient whose form was sent too late, if the transaction's scope has them."""
     return Patient.objects.filter(public_id=public_id).select_related("site").first()

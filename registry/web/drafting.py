@@ -42,10 +42,10 @@ from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 
 from registry.access.gates import get_user
-from registry.actions.drafts import Typing, end_draft
+from registry.actions.drafts import Typing, digest_of, discard_draft, end_draft
 from registry.clock import today
 from registry.models import Draft, Patient, User
-from registry.queries.drafts import draft_of
+from registry.queries.drafts import draft_of, was_stored
 from registry.templatetags.words import on
 
 _KEY = re.compile(r"[a-z_]{1,20}:[^\x00-\x1f\x7f]{0,90}")
@@ -69,6 +69,7 @@ class Drafting:
     seen: str
     version: int | None
     found: Draft | None
+    sent: Typing | None = None
     # Whether the page shows the draft beside the record as it now is, so that its typing is against that.
     is_settled: bool = False
 
@@ -107,7 +108,20 @@ class Drafting:
 
     def used(self, *, by: User, at: datetime) -> None:
         """The form was stored: its draft goes away in the same transaction."""
-        end_draft(patient=self.patient, key=self.key, page=self.page, form=self.form, by=by, at=at)
+        if self.sent is None:
+            discard_draft(patient=self.patient, key=self.key, by=by)
+        else:
+            end_draft(patient=self.patient, typing=self.sent, by=by, at=at)
+
+    def was_stored(self, *, by: User) -> bool:
+        """Whether this very form was stored already: a double click, or the same form of two tabs."""
+        return self.sent is not None and was_stored(
+            user=by,
+            patient=self.patient,
+            key=self.key,
+            form=self.sent.form,
+            digest=digest_of(self.sent.payload),
+        )
 
 
 def drafting(request: HttpRequest, *, patient: Patient, key: str, version: int | None = None) -> Drafting:
@@ -123,7 +137,15 @@ def drafting(request: HttpRequest, *, patient: Patient, key: str, version: int |
         seen=found.saved_at.isoformat() if found else sent.get("draft-seen", "")[:40],
         version=version,
         found=found,
+        sent=_typing_or_none(sent, patient),
     )
+
+
+def _typing_or_none(sent: QueryDict, patient: Patient) -> Typing | None:
+    try:
+        return typing_of(sent, patient=patient)
+    except NoDraft:
+        return None
 
 
 def typing_of(sent: QueryDict, *, patient: Patient) -> Typing:

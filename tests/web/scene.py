@@ -1,5 +1,6 @@
 """A small site for page tests: a patient in year one, one with a low count, one who died."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from uuid import uuid4
@@ -79,3 +80,12 @@ def visit_data(**typed) -> dict[str, str]:
         "lab-HGB-unit": "g/dL",
         **typed,
     }
+
+
+def both(answer, key: str) -> tuple[str, str] | None:
+    """What a page of two editors says of one thing: yours and theirs; None when it does not ask."""
+    page = answer.content.decode()
+    said = re.findall(
+        rf'name="keep-{re.escape(key)}" value="(yours|theirs)"[^>]*> <span><strong>[^<]*</strong> ([^<]*)<', page
+    )
+    return (dict(said)["yours"], dict(said)["theirs"]) if said else None

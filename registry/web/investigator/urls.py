@@ -12,6 +12,7 @@ from registry.web.investigator import (
     patients,
     results,
     transfer,
+    visit_saved,
     visits,
 )
 
@@ -42,7 +43,8 @@ urlpatterns = [
     path("<uuid:public_id>/drafts/", drafts.drafts, name="drafts"),
     path("<uuid:public_id>/drafts/discard/", drafts.discard_draft, name="discard_draft"),
     path("<uuid:public_id>/visits/<visit_code:code>/", visits.visit, name="visit"),
-    path("<uuid:public_id>/visits/<visit_code:code>/saved/", visits.visit_saved, name="visit_saved"),
+    path("<uuid:public_id>/visits/<visit_code:code>/day/", visits.day, name="visit_day"),
+    path("<uuid:public_id>/visits/<visit_code:code>/saved/", visit_saved.visit_saved, name="visit_saved"),
     path("<uuid:public_id>/visits/<visit_code:code>/contact/", contact.contact, name="contact"),
     path(
         "<uuid:public_id>/visits/<visit_code:code>/contact/saved/",

@@ -1,5 +1,6 @@
 """The visit form: the visit itself, a row per analyte, rows for supportive treatments."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -72,6 +73,8 @@ class VisitForm(RecordForm):
         cleaned = super().clean() or {}
         if cleaned.get("status") == "completed" and not cleaned.get("new_malignancy"):
             self.add_error("new_malignancy", "Answer the question: yes, no or not known.")
+        if cleaned.get("missed_why") == MISSED_OTHERWISE and not cleaned.get("missed_reason"):
+            self.add_error("missed_reason", "Say in a few words why the visit was not done.")
         self.add_problems(
             problem
             for problem in visit_problems(
@@ -91,7 +94,7 @@ class VisitForm(RecordForm):
         return VisitEntry(
             status="missed" if found.get("status") == "missed" else "completed",
             visited_on=found.get("visited_on"),
-            missed_reason=_reason_of(found),
+            missed_reason=reason_of(found),
             new_malignancy=_AS_BOOLEAN.get(found.get("new_malignancy", "")),
             new_malignancy_text=found.get("new_malignancy_text", ""),
             contact_mode=found.get("contact_mode", ""),
@@ -255,7 +258,7 @@ def visit_initial(sheet: VisitSheet) -> dict[str, Any]:
     }
 
 
-def _reason_of(found: dict[str, Any]) -> str:
+def reason_of(found: Mapping[str, Any]) -> str:
     """The chosen reason and the words as one text: `Did not come: was on holiday`."""
     why, words = found.get("missed_why", ""), found.get("missed_reason", "")
     if why == MISSED_OTHERWISE:

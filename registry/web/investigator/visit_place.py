@@ -10,7 +10,6 @@ from django.urls import reverse
 
 from registry.access.gates import get_patient
 from registry.clinical.partial_dates import NotADate, parse_date
-from registry.clinical.study_days import day_number
 from registry.clinical.visit_windows import UNSCHEDULED, VisitWindow
 from registry.clock import today
 from registry.models import Course, Patient, Visit
@@ -22,7 +21,7 @@ from registry.queries.visit_sheet import (
     unscheduled_visit,
     visit_sheet,
 )
-from registry.templatetags.words import on, span
+from registry.templatetags.words import day_words, on, span
 from registry.web.investigator.row_forms import About
 
 
@@ -54,10 +53,9 @@ class Place:
             key += f":{self.visit.visited_on}"
         return key
 
-    def day_words(self, visited_on: date) -> str:
+    def in_words(self, visited_on: date) -> str:
         """`30 Aug 2024 is day 182, inside the window 2 Aug – 1 Oct 2024`."""
-        number = day_number(visited_on, day_zero=self.course.day_zero)
-        words = f"{on(visited_on)} is day {number}".replace("day -", "day −")
+        words = f"{on(visited_on)} is {day_words(visited_on, self.course.day_zero)}"
         if visited_on > self.today:
             return f"{words}, which is in the future"
         return words + _window_words(visited_on, self.sheet.window)

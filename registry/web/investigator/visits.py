@@ -1,123 +1,131 @@
-"""One visit: enter it, change it with a reason, see what became of it."""
+"""One visit: enter it, look it over, change it with a reason. Whatever is typed comes back."""
 
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.urls import reverse
 
-from registry.access.gates import get_patient, get_user
+from registry.access.gates import get_user
 from registry.actions import visits as acts
+from registry.actions.drafts import DraftEnded, DraftTooLong, keep_draft
+from registry.actions.foresight import foresee
 from registry.actions.laboratory import AlreadySuperseded
-from registry.clinical.partial_dates import NotADate, parse_date
-from registry.clinical.visit_windows import UNSCHEDULED
-from registry.clock import now, today
-from registry.models import Course, Patient, Visit
-from registry.queries.visit_sheet import (
-    VisitSheet,
-    after_saving,
-    course_for,
-    day_zeros_from,
-    recorded_visit,
-    unscheduled_visit,
-    visit_sheet,
-)
+from registry.clock import now
+from registry.models import Visit
+from registry.web.drafting import Drafting, drafting, typing_of
 from registry.web.investigator.alert_lines import alert_lines
-from registry.web.investigator.conflict import Conflict, conflict_between
-from registry.web.investigator.row_forms import About
+from registry.web.investigator.conflict import Conflict, base_of, carry_out_choices, conflict_between
+from registry.web.investigator.contact import contact_instead
 from registry.web.investigator.visit_forms import VisitSheetForm
+from registry.web.investigator.visit_overview import answers_of, contents_of, left_open, typed_day
+from registry.web.investigator.visit_place import Place, address_of, as_now, place_of
 
 NOT_ACCEPTED = 422
 CONFLICT = 409
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which visit an address names: of this patient, this course, this code; recorded already or not."""
-
-    patient: Patient
-    course: Course
-    code: str
-    visit: Visit | None
-    sheet: VisitSheet
-    today: date
-
-    @property
-    def about(self) -> About:
-        return About(
-            patient=self.patient,
-            day_zeros=day_zeros_from(course=self.course),
-            code=self.code,
-            today=self.today,
-        )
-
-
 def visit(request: HttpRequest, public_id: UUID, code: str) -> HttpResponse:
-    """The form of a visit; sent, it is checked only, or recorded, or changed."""
-    place = _place(request, public_id, code)
+    """The form of a visit; sent, it is checked, looked over, kept as a draft, recorded or changed."""
+    place = place_of(request, public_id, code)
+    elsewhere = contact_instead(
+        request,
+        patient=place.patient,
+        course=place.course,
+        code=code,
+        window=place.sheet.window,
+        visit=place.visit,
+    )
+    if elsewhere is not None:
+        return elsewhere
+    typing = drafting(
+        request,
+        patient=place.patient,
+        key=place.draft_key,
+        version=place.visit.version if place.visit else None,
+    )
     if request.method != "POST":
-        return _page(request, place, VisitSheetForm(about=place.about, sheet=place.sheet))
-    if place.visit is not None and not request.POST.get("version"):
-        return _recorded_meanwhile(request, place, place.visit)
-    form = VisitSheetForm(about=place.about, sheet=place.sheet, data=request.POST)
-    if not form.is_valid():
-        return _page(request, place, form, status=NOT_ACCEPTED)
-    if request.POST.get("step") == "check":
-        return _page(request, place, form, is_checked=True)
+        return _opened(request, place, typing)
+    if request.POST.get("step") == "draft":
+        return _kept(request, place)
+    data = _as_meant(request.POST)
+    if place.visit is not None and data.get("version") != str(place.visit.version):
+        return _settled(request, place, typing, data)
+    chosen = carry_out_choices(typed=data, sheet=place.sheet)
+    if not chosen.is_complete:
+        return _settled(request, place, typing, data, unanswered=True)
+    return _sent(request, place, typing, chosen.data, chosen.as_recorded)
+
+
+def day(request: HttpRequest, public_id: UUID, code: str) -> HttpResponse:
+    """The line under the date while it is typed: its study day, and whether the window takes it."""
+    place = place_of(request, public_id, code)
+    words, is_wrong = typed_day(place=place, data=request.GET)
+    return JsonResponse({"words": words, "wrong": is_wrong})
+
+
+def _as_meant(sent: QueryDict) -> QueryDict:
+    """The button *Record as not done* says itself that the visit did not take place."""
+    data = sent.copy()
+    if data.get("step") == "missed":
+        data["status"] = "missed"
+        if not data.get("missed_why") and not data.get("missed_reason", "").strip():
+            data["missed_why"] = ""
+    data.pop("draft-key", None)
+    return data
+
+
+def _opened(request: HttpRequest, place: Place, typing: Drafting) -> HttpResponse:
+    """The form as it was left: from the draft where there is one, beside the record if that has changed."""
+    typed = typing.payload
+    if typed is not None and place.visit is not None and (typing.is_stale or typed.get("conflicts")):
+        return _settled(request, place, typing, typed, status=200)
+    form = VisitSheetForm(about=place.about, sheet=place.sheet, data=typed, base=base_of(place.sheet))
+    if typed is not None:
+        form.unjudged()
+    return _page(request, place, typing, form, data=typed)
+
+
+def _kept(request: HttpRequest, place: Place) -> HttpResponse:
+    """Without script the only way to keep a draft; with it, the last few seconds of one."""
     try:
+        typing = typing_of(request.POST, patient=place.patient)
+        keep_draft(patient=place.patient, typing=typing, is_all_there_is=True, by=get_user(request), at=now())
+    except DraftTooLong as refusal:
+        messages.warning(request, refusal.for_people)
+    except DraftEnded:
+        messages.info(request, "This form was saved already. Nothing is left to keep.")
+    else:
+        messages.success(request, f"Visit {place.code} is kept as your draft. It is not part of the record.")
+    return redirect("investigator:patient", place.patient.public_id)
+
+
+def _sent(
+    request: HttpRequest, place: Place, typing: Drafting, data: QueryDict, as_recorded: frozenset[str]
+) -> HttpResponse:
+    """Judge what was sent and do what the pressed button says."""
+    form = VisitSheetForm(about=place.about, sheet=place.sheet, data=data, as_recorded=as_recorded)
+    step = data.get("step")
+    if step == "edit":
+        form.unjudged()
+        return _page(request, place, typing, form, data=data)
+    if not form.is_valid():
+        return _page(request, place, typing, form, data=data, status=NOT_ACCEPTED)
+    if step == "check":
+        return _page(request, place, typing, form, data=data, is_checked=True)
+    at = now()
+    try:
+        if step == "review":
+            return _review(request, place, typing, form, data)
         saved = _save(request, place, form)
     except (acts.AlreadyRecorded, acts.ChangedMeanwhile) as refusal:
-        return _conflict_page(request, place, form, refusal.visit)
+        return _settled(request, as_now(place, refusal.visit), typing, data)
     except AlreadySuperseded:
-        return _conflict_page(request, place, form, place.visit)
-    return redirect(_address_of(saved, "investigator:visit_saved"))
-
-
-def visit_saved(request: HttpRequest, public_id: UUID, code: str) -> HttpResponse:
-    """What was stored, what comes next, what the rules say of it."""
-    place = _place(request, public_id, code)
-    if place.visit is None:
-        raise Http404
-    found = after_saving(visit=place.visit, today=place.today, at=now())
-    context = {
-        "patient": place.patient,
-        "visit": place.visit,
-        "course": place.course,
-        "window": place.sheet.window,
-        "found": found,
-        "alert_lines": alert_lines(found.alerts),
-        "address": _address_of(place.visit, "investigator:visit"),
-    }
-    return render(request, "investigator/visit_saved.html", context)
-
-
-def _place(request: HttpRequest, public_id: UUID, code: str) -> Place:
-    """Gate: the patient, then the course and code; 404 for a visit that neither is planned nor recorded."""
-    patient = get_patient(request, public_id, verb="enter_record")
-    on_site = today(time_zone=patient.site.time_zone)
-    course = course_for(patient=patient, day_zero=_date_of(request, "day_zero"), today=on_site)
-    if course is None:
-        raise Http404
-    on = _date_of(request, "on")
-    recorded = recorded_visit(course=course, code=code)
-    if code == UNSCHEDULED and on is not None:
-        recorded = unscheduled_visit(course=course, on=on)
-    sheet = visit_sheet(patient=patient, course=course, code=code, visit=recorded, today=on_site)
-    if recorded is None and sheet.window is None and code != UNSCHEDULED:
-        raise Http404
-    return Place(patient, course, code, recorded, sheet, on_site)
-
-
-def _date_of(request: HttpRequest, name: str) -> date | None:
-    text = request.GET.get(name, "")
-    try:
-        return parse_date(text) if text else None
-    except NotADate as refusal:
-        raise Http404 from refusal
+        return _settled(request, place, typing, data)
+    typing.used(by=get_user(request), at=at)
+    return redirect(address_of(saved, "investigator:visit_saved"))
 
 
 def _save(request: HttpRequest, place: Place, form: VisitSheetForm) -> Visit:
@@ -150,71 +158,89 @@ def _save(request: HttpRequest, place: Place, form: VisitSheetForm) -> Visit:
     )
 
 
-def _recorded_meanwhile(request: HttpRequest, place: Place, theirs: Visit) -> HttpResponse:
-    """A form for a new visit, sent when it was recorded: the same twice is once, else both are shown."""
-    fresh = replace(place.sheet, visit=None, results=(), supports=(), not_done=())
-    form = VisitSheetForm(about=place.about, sheet=fresh, data=request.POST)
-    is_same = form.is_valid() and not conflict_between(form=form, sheet=place.sheet).differences
-    if is_same and str(theirs.submission) == request.POST.get("submission"):
-        return redirect(_address_of(theirs, "investigator:visit_saved"))
-    return _conflict_page(request, place, form, theirs)
-
-
-def _conflict_page(
-    request: HttpRequest, place: Place, form: VisitSheetForm, theirs: Visit | None
+def _settled(
+    request: HttpRequest,
+    place: Place,
+    typing: Drafting,
+    data: QueryDict,
+    *,
+    status: int = CONFLICT,
+    unanswered: bool = False,
 ) -> HttpResponse:
-    """Show both: what was typed stays in the form, what is recorded stands beside it."""
-    if theirs is None:
-        raise Http404
-    sheet = visit_sheet(
-        patient=place.patient, course=place.course, code=place.code, visit=theirs, today=place.today
+    """Somebody saved this visit meanwhile: the same once more is done, else both stand side by side."""
+    assert place.visit is not None  # noqa: S101 - somebody recorded it
+    judged = VisitSheetForm(about=place.about, sheet=place.sheet, data=data)
+    if not data.get("version"):
+        judged.reason = None  # typed for a new visit: nobody asked why
+    is_valid = judged.is_valid()
+    found = replace(conflict_between(form=judged, typed=data, sheet=place.sheet), unanswered=unanswered)
+    is_repeated = str(place.visit.submission) == data.get("submission") and found.says_the_same and is_valid
+    if typing.was_stored(by=get_user(request)) or is_repeated:
+        return redirect(address_of(place.visit, "investigator:visit_saved"))
+    again = VisitSheetForm(
+        about=place.about, sheet=place.sheet, data=found.data, as_recorded=found.as_recorded
     )
-    now_there = Place(place.patient, place.course, place.code, theirs, sheet, place.today)
-    data = _against(request.POST, sheet)
-    again = VisitSheetForm(about=now_there.about, sheet=sheet, data=data)
-    again.is_valid()
-    return _page(
-        request, now_there, again, status=CONFLICT, conflict=conflict_between(form=form, sheet=sheet)
-    )
+    again.unjudged()
+    now_typing = replace(typing, version=place.visit.version, is_settled=True)
+    return _page(request, place, now_typing, again, data=found.data, status=status, conflict=found)
 
 
-def _against(typed: QueryDict, sheet: VisitSheet) -> QueryDict:
-    """What was typed, now as a change of what is recorded."""
-    data = typed.copy()
-    if sheet.visit is not None:
-        data["version"] = str(sheet.visit.version)
-    for result in sheet.results:
-        data[f"lab-{result.analyte}-result"] = str(result.pk)
-    return data
+def _review(
+    request: HttpRequest, place: Place, typing: Drafting, form: VisitSheetForm, data: QueryDict
+) -> HttpResponse:
+    """Everything once more before it is stored: the answers, what is open, and what it will raise."""
+    found = foresee(patient=place.patient, save=lambda: _save(request, place, form), at=now())
+    context = {
+        **_around(place, typing),
+        "answers": answers_of(place=place, form=form),
+        "left_open": left_open(place=place, form=form),
+        "found": found,
+        "raised": alert_lines(found.raised),
+        "settled": alert_lines(found.settled),
+        "sent": [
+            (name, value)
+            for name, values in data.lists()
+            if name not in ("csrfmiddlewaretoken", "step") and not name.startswith("draft-")
+            for value in values
+            if value
+        ],
+    }
+    return render(request, "investigator/visit_review.html", context)
 
 
 def _page(
     request: HttpRequest,
     place: Place,
+    typing: Drafting,
     form: VisitSheetForm,
     *,
+    data: QueryDict | None,
     status: int = 200,
     is_checked: bool = False,
     conflict: Conflict | None = None,
 ) -> HttpResponse:
+    problems = form.problems if status == NOT_ACCEPTED else []
+    words, is_wrong = typed_day(place=place, data=data)
     context = {
-        "patient": place.patient,
-        "course": place.course,
-        "code": place.code,
-        "visit": place.visit,
-        "window": place.sheet.window,
-        "today": place.today,
+        **_around(place, typing),
         "form": form,
-        "problems": form.problems if status != CONFLICT and form.visit.is_bound else [],
+        "problems": problems,
+        "contents": contents_of(form=form, data=data, problems=problems),
+        "day_words": words,
+        "day_is_wrong": is_wrong,
         "is_checked": is_checked,
         "conflict": conflict,
     }
     return render(request, "investigator/visit.html", context, status=status)
 
 
-def _address_of(visit: Visit, name: str) -> str:
-    address = reverse(name, args=[visit.patient.public_id, visit.code])
-    asked = {"day_zero": visit.course.day_zero.isoformat()}
-    if visit.code == UNSCHEDULED and visit.visited_on is not None:
-        asked["on"] = visit.visited_on.isoformat()
-    return f"{address}?{urlencode(asked)}"
+def _around(place: Place, typing: Drafting) -> dict[str, Any]:
+    return {
+        "patient": place.patient,
+        "course": place.course,
+        "code": place.code,
+        "visit": place.visit,
+        "window": place.sheet.window,
+        "today": place.today,
+        "draft": typing,
+    }

@@ -1,0 +1,43 @@
+"""What a record would raise if it were saved: stored, judged and taken back, so that nobody guesses."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from registry.actions.judging import judge_patients
+from registry.models import Alert, Patient
+from registry.monitoring.lifecycle import WAITING
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """Alerts that would be raised, and that would no longer stand. `is_whole`: every rule could judge."""
+
+    raised: tuple[Alert, ...]
+    settled: tuple[Alert, ...]
+    is_whole: bool
+
+
+def foresee(*, patient: Patient, save: Callable[[], object], at: datetime) -> Foresight:
+    """Save, judge the patient by every rule, and take all of it back, audit rows and mails included.
+
+    Raises whatever `save` raises. Nothing of it is stored, no task is sent and no number of an alert stays.
+    """
+    with transaction.atomic():
+        before = _waiting(patient)
+        save()
+        failures = judge_patients(patient_ids=[patient.pk], as_of=None, at=at)
+        after = _waiting(patient)
+        transaction.set_rollback(True)
+    return Foresight(
+        raised=tuple(alert for pk, alert in after.items() if pk not in before),
+        settled=tuple(alert for pk, alert in before.items() if pk not in after),
+        is_whole=not failures,
+    )
+
+
+def _waiting(patient: Patient) -> dict[int, Alert]:
+    found = Alert.objects.filter(patient=patient, state__in=WAITING).select_related("patient__site")
+    return {alert.pk: alert for alert in found.order_by("pk")}
