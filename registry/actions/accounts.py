@@ -76,6 +76,16 @@ def close(*, username: str, by: User | None, at: datetime) -> int:
     return ended
 
 
+def choose_password(*, by: User, password: str, at: datetime) -> None:
+    """Keep the password that a person chose for themselves, which from now on may stand for them.
+
+    Who calls has judged it. Sessions on other machines end.
+    """
+    by.set_password(password)
+    by.has_own_secret = True
+    by.save(update_fields=["password", "has_own_secret"])
+
+
 def person(*, username: str) -> User:
     """Return who has this user name and an open account; raises AccountRefused."""
     user = User.objects.filter(username=username, is_active=True).first()

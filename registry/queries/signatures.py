@@ -169,3 +169,13 @@ def rows_of_visit(*, visit: Visit) -> tuple[tuple[str, int], ...]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT tbl, pk FROM guard.rows_of_visit(%s)", [visit.pk])
         return tuple(cursor.fetchall())
+
+
+def current_results(*, patient: Patient, numbers: Iterable[int]) -> list[LabResult]:
+    """Return of these results of the patient those that count, with who entered them, by analyte and day."""
+    order = {key: place for place, key in enumerate(ANALYTES)}
+    found = LabResult.objects.filter(patient=patient, pk__in=list(numbers), superseded_at__isnull=True)
+    return sorted(
+        found.select_related("entered_by"),
+        key=lambda result: (order[result.analyte], result.collected_on, result.pk),
+    )

@@ -61,6 +61,11 @@ GET = """
     patients/<patient>/visits/<code>/             | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/visits/<code>/day/         | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/visits/<code>/saved/       | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/visits/<code>/record/      | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
+    patients/<patient>/visits/<code>/history/     | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
+    patients/<patient>/visits/<code>/sign/        | 302    | 403   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/sign/                      | 302    | 403   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    account/password/                             | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 200   | 200   | 200   | 302
     patients/<patient>/results/<result>/          | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/checks/                    | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/history/                   | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
@@ -100,6 +105,9 @@ POST = """
     patients/<patient>/drafts/                    | 302    | 400   | 400 | 404   | 400   | 400  | 400   | 404   | 404   | 404   | 302
     patients/<patient>/drafts/discard/            | 302    | 404   | 404 | 404   | 404   | 404  | 404   | 404   | 404   | 404   | 302
     patients/<patient>/visits/<code>/             | 302    | 409   | 409 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/visits/<code>/sign/        | 302    | 403   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/sign/                      | 302    | 403   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    account/password/                             | 302    | 422   | 422 | 422   | 422   | 422  | 422   | 422   | 422   | 422   | 302
     patients/<patient>/results/<result>/          | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/events/<event>/follow-up/  | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/casebook.pdf               | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
@@ -134,6 +142,8 @@ NO_FORM = {
     "patients/<patient>/history/",
     "patients/<patient>/history.csv",
     "patients/<patient>/visits/<code>/saved/",
+    "patients/<patient>/visits/<code>/record/",
+    "patients/<patient>/visits/<code>/history/",
     "api/v1/docs/",
     "api/v1/problems/<kind>",
 }

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.web.account import notifications, views
+from registry.web.account import notifications, password, views
 
 # allauth looks its pages up by these global names.
 urlpatterns = [
@@ -12,4 +12,5 @@ urlpatterns = [
     path("unlock/", views.unlock, name="unlock"),
     path("session/", views.session, name="session"),
     path("notifications/", notifications.own_notifications, name="own_notifications"),
+    path("password/", password.own_password, name="own_password"),
 ]
