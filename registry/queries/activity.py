@@ -289,7 +289,7 @@ def _treatment_lines(
             group=AGENTS[row.agent].group,
             day_zero=_day_zero_of(row.started_on, day_zeros),
             equivalent=(
-                prednisolone_equivalent(agent=row.agent, mg_per_day=row.mg_per_day)
+                round(prednisolone_equivalent(agent=row.agent, mg_per_day=row.mg_per_day), 2)
                 if row.mg_per_day is not None
                 else None
             ),

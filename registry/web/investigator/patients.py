@@ -13,9 +13,11 @@ from registry.clinical.refusals import CONTROL_CHARACTER
 from registry.clock import today
 from registry.exchange.history_file import history_csv
 from registry.monitoring.lifecycle import WAITING
+from registry.queries.activity import activity_file
 from registry.queries.patient_file import patient_checks, patient_file
 from registry.queries.record_history import history_lines, history_page, kinds_of_history
 from registry.queries.site_worklist import patient_lines
+from registry.web.investigator.activity_page import sledai_plot
 from registry.web.investigator.alert_lines import alert_lines
 from registry.web.investigator.timeline import timeline_of
 
@@ -45,10 +47,14 @@ def patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
         all_lab_days=request.GET.get("results") == "all",
     )
     may_enter = may(user, "enter_record", patient=found)
+    day_zeros = tuple(sorted(line.course.day_zero for line in file.courses))
+    activity = activity_file(patient=found, day_zeros=day_zeros, today=file.today)
     context = {
         "patient": found,
         "tab": "patient",
         "file": file,
+        "activity": activity,
+        "sledai_plot": sledai_plot(patient=found, file=activity),
         "timeline": timeline_of(file=file, chosen=request.GET.get("days", ""), may_enter=may_enter),
         "alert_lines": alert_lines(alert for alert in file.alerts if alert.state in WAITING),
         "settled_alerts": alert_lines(alert for alert in file.alerts if alert.state not in WAITING),
