@@ -23,6 +23,7 @@ from registry.clinical.entry_checks import check_listed, check_text
 from registry.clinical.partial_dates import PartialDate
 from registry.clinical.record_checks import Life
 from registry.clinical.refusals import Problem
+from registry.clinical.spoken_dates import spoken
 from registry.models import AdverseEvent, AnnualContact, ContactAttempt, Course, Patient, User, Visit
 from registry.queries.consent import collection_problems, remote_problems
 
@@ -203,6 +204,17 @@ def record_death(
         current = Patient.objects.select_related("site").get(pk=patient.pk)
         if current.died_on is not None and told.filter(attempted_on__gte=current.died_on).exists():
             return current
+        if learned_on is not None and died_on is not None and died_on > learned_on:
+            refuse_if(
+                [
+                    Problem(
+                        "follow_up_ended_on",
+                        died_on.isoformat(),
+                        f"The news came on {spoken(learned_on)}, before the death on {spoken(died_on)}.",
+                        "Correct one of the two dates.",
+                    )
+                ]
+            )
         # The attempt first: the news comes after the death, and a dead patient's contacts are refused.
         record_attempt(
             patient=patient,
