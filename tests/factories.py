@@ -19,6 +19,7 @@ from registry.models import (
     Notification,
     Patient,
     Product,
+    RecordLock,
     ScheduledVisit,
     Score,
     Site,
@@ -234,6 +235,22 @@ def make_user(*, username, role, site=None, study=None, sponsor=None) -> User:
     )
     Membership.objects.create(user=user, role=role, site=site, study=study, sponsor=sponsor, granted_at=NIGHT)
     return user
+
+
+def make_lock(*, study=None, site=None, patient=None, visit=None, by=None) -> RecordLock:
+    """A lock of the narrowest of these."""
+    patient = patient or (visit.patient if visit else None)
+    place = patient.study if patient else site.study if site else study
+    return RecordLock.objects.create(
+        level="visit" if visit else "patient" if patient else "site" if site else "study",
+        study=place,
+        site=site,
+        patient=patient,
+        visit=visit,
+        locked_by=by or make_user(username=f"manager-{next(_numbers)}", role="data_manager", study=place),
+        locked_at=NIGHT,
+        reason="Cleaned for the yearly report.",
+    )
 
 
 def make_dead_letter(*, study, recipient=None, error="550 no such mailbox") -> Notification:

@@ -82,6 +82,16 @@ def lock_of_number(*, number: int, rows: Rows) -> RecordLock | None:
     return RecordLock.objects.filter(pk=number, study__in=rows.studies).first()
 
 
+def unlocking_of_number(*, number: int, rows: Rows) -> Unlocking | None:
+    """Return the request of this number about a lock of these studies, or None."""
+    return Unlocking.objects.filter(pk=number, lock__study__in=rows.studies).select_related("lock").first()
+
+
+def visits_to_lock(*, patient: Patient) -> tuple[Visit, ...]:
+    """Return the recorded visits of a patient, latest first."""
+    return tuple(Visit.objects.filter(patient=patient).order_by("-visited_on", "-pk"))
+
+
 def places_to_lock(*, rows: Rows) -> tuple[tuple[Study, tuple[Site, ...]], ...]:
     """Return the studies with their sites."""
     studies = Study.objects.filter(pk__in=rows.studies).order_by("key").prefetch_related("sites")

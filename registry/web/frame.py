@@ -21,6 +21,7 @@ _PLACES: tuple[tuple[str, str, tuple[Verb, ...]], ...] = (
     ("/alerts/", "Alerts", ("review_alerts", "manage_schedules")),
     ("/exports/", "Data exports", ("take_exports",)),
     ("/dashboard/", "Dashboard", ("review_alerts", "manage_schedules")),
+    ("/locks/", "Locks", ("lock_record", "unlock_record")),
     ("/status/", "Status", ("see_status",)),
     ("/notifications/", "Mails", ("manage_notifications",)),
 )

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from registry.actions.api_keys import make_key
-from registry.models import AuditEvent
+from registry.models import AuditEvent, Unlocking
 from tests import factories
 from tests.tables import rows_of
 
@@ -80,6 +80,9 @@ GET = """
     alerts/<alert>/acknowledge/                   | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
     alerts/<alert>/take-up/                       | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
     alerts/<alert>/decide/                        | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
+    locks/                                        | 302    | 403   | 403 | 403   | 403   | 200  | 200   | 403   | 403   | 403   | 302
+    locks/<lock>/ask/                             | 302    | 403   | 403 | 403   | 403   | 302  | 302   | 403   | 403   | 403   | 302
+    locks/unlockings/<unlocking>/decide/          | 302    | 403   | 403 | 403   | 403   | 302  | 302   | 403   | 403   | 403   | 302
     status/                                       | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 403   | 200   | 200   | 302
     notifications/                                | 302    | 403   | 403 | 403   | 403   | 200  | 200   | 403   | 200   | 403   | 302
     notifications/<mail>/send-again/              | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
@@ -118,6 +121,9 @@ POST = """
     alerts/<alert>/acknowledge/                   | 302    | 403   | 403 | 404   | 302   | 302  | 403   | 404   | 404   | 404   | 302
     alerts/<alert>/take-up/                       | 302    | 403   | 403 | 404   | 302   | 302  | 403   | 404   | 404   | 404   | 302
     alerts/<alert>/decide/                        | 302    | 403   | 403 | 404   | 422   | 422  | 403   | 404   | 404   | 404   | 302
+    locks/                                        | 302    | 403   | 403 | 403   | 403   | 403  | 422   | 403   | 403   | 403   | 302
+    locks/<lock>/ask/                             | 302    | 403   | 403 | 403   | 403   | 422  | 422   | 403   | 403   | 403   | 302
+    locks/unlockings/<unlocking>/decide/          | 302    | 403   | 403 | 403   | 403   | 422  | 422   | 403   | 403   | 403   | 302
     status/                                       | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
     account/notifications/                        | 302    | 422   | 422 | 422   | 422   | 422  | 422   | 422   | 422   | 422   | 302
     notifications/                                | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
@@ -177,6 +183,8 @@ def _named(pattern):
         "<visit_code:code>": "<code>",
         "<int:result_id>": "<result>",
         "<int:event_id>": "<event>",
+        "<int:lock_id>": "<lock>",
+        "<int:unlocking_id>": "<unlocking>",
         "<slug:kind>": "<kind>",
         "<str:id>": "<id>",
         "^(?:.*/)?$": "<elsewhere>",
@@ -190,9 +198,15 @@ def _named(pattern):
 def places(patient):
     """What stands for the changing parts: one patient's real rows."""
     factories.make_visit(patient=patient, code="D28", visited_on=factories.DAY_0)
+    lock = factories.make_lock(patient=factories.make_patient(site=patient.site))
+    asked = Unlocking.objects.create(
+        lock=lock, asked_by=lock.locked_by, asked_at=factories.NIGHT, reason="A date was misread."
+    )
     return {
         "<patient>": patient.public_id,
         "<alert>": factories.make_alert(patient=patient).public_id,
+        "<lock>": lock.pk,
+        "<unlocking>": asked.pk,
         "<code>": "D28",
         "<result>": factories.make_result(patient=patient, collected_on=factories.DAY_0).pk,
         "<event>": factories.make_event(patient=patient).pk,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.web.study import notifications, views
+from registry.web.study import locks, notifications, views
 
 app_name = "study"
 urlpatterns = [
@@ -10,6 +10,9 @@ urlpatterns = [
     path("notifications/", notifications.overview, name="notifications"),
     path("notifications/<uuid:public_id>/send-again/", notifications.send_again, name="send_again"),
     path("notifications/<uuid:public_id>/give-up/", notifications.give_up, name="give_up"),
+    path("locks/", locks.page, name="locks"),
+    path("locks/<int:lock_id>/ask/", locks.ask, name="ask_to_unlock"),
+    path("locks/unlockings/<int:unlocking_id>/decide/", locks.decide, name="decide_unlocking"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
 ]
