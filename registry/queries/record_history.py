@@ -40,6 +40,13 @@ _TABLES = {
     "registry_treatmentanswer": "Answer about a treatment",
     "registry_adverseevent": "Adverse event",
     "registry_adverseeventfollowup": "Follow-up report",
+    "registry_crsdetails": "CRS in detail",
+    "registry_icansdetails": "ICANS in detail",
+    "registry_infectiondetails": "Infection in detail",
+    "registry_licatsdetails": "LICATS in detail",
+    "registry_malignancydetails": "Malignancy in detail",
+    "registry_licatsadjudication": "Adjudicated label",
+    "registry_visitnewevents": "New events asked at a visit",
 }
 
 

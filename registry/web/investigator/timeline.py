@@ -238,9 +238,8 @@ class _Writer:
         )
         told = f"{event.term}, {grade}, {begun}{'' if ended else ', not ended'}"
         short = label if len(label) <= 26 else f"{label[:25]}…"
-        return Item(
-            first, last, told, "event", f"{short}{f' G{event.highest_grade}' if event.highest_grade else ''}", "#events"
-        )
+        graded = f" G{event.highest_grade}" if event.highest_grade else ""
+        return Item(first, last, told, "event", f"{short}{graded}", "#events")
 
     def _given(self, support: SupportiveTreatment) -> Item:
         day = self.day(support.given_on)
