@@ -1,15 +1,16 @@
 """The yearly contact: answers kept with their visit, a yes as an adverse event; attempts; news of a death."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID, uuid5
 
 from django.db import transaction
 
 from registry.access.roles import require
-from registry.actions.adverse_events import EventEntry, event_problems, record_event
+from registry.actions.adverse_events import record_event
 from registry.actions.enrolment import end_follow_up
+from registry.actions.event_entries import EventEntry, event_doubts, event_problems, first_day_zero_of
 from registry.actions.laboratory import lock_patient
 from registry.actions.refused import refuse_if
 from registry.clinical.annual_contact import (
@@ -29,6 +30,7 @@ from registry.queries.consent import collection_problems, remote_problems
 
 _DIED = "died"
 _NOTE_LIMIT = 500
+_AS_TOLD = "As told at the yearly contact; to be completed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class ContactPart:
             *check_listed(field="contact_details", value=self.entry.contact_details, codes=DETAILS),
         ]
         for answer in self._new_events():
-            entry = _event(answer, aware_on=visited_on)
+            entry = _event(answer, patient=patient, aware_on=visited_on)
             for problem in event_problems(patient=patient, entry=entry, today=today):
                 found.append(_at_its_question(problem, answer.question.key))
         return found
@@ -91,7 +93,7 @@ class ContactPart:
         for answer in self._new_events():
             event = record_event(
                 patient=visit.patient,
-                entry=_event(answer, aware_on=visit.visited_on),
+                entry=_event(answer, patient=visit.patient, aware_on=visit.visited_on),
                 submission=uuid5(self.submission, answer.question.key),
                 by=by,
                 at=at,
@@ -235,13 +237,17 @@ def record_death(
         )
 
 
-def _event(answer: Answer, *, aware_on: date | None) -> EventEntry:
-    return EventEntry(
+def _event(answer: Answer, *, patient: Patient, aware_on: date | None) -> EventEntry:
+    entry = EventEntry(
         term=answer.text.strip(),
         category=answer.question.category,
         started_on=answer.started_on,
         aware_on=aware_on,
     )
+    # What is unlikely is asked when the event is completed, not of somebody on the telephone.
+    first = first_day_zero_of(patient=patient)
+    doubts = event_doubts(patient=patient, entry=entry, first_day_zero=first)
+    return replace(entry, kept_because=_AS_TOLD) if doubts else entry
 
 
 def _at_its_question(problem: Problem, key: str) -> Problem:

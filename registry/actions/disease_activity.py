@@ -16,6 +16,7 @@ from registry.clinical.refusals import Problem
 from registry.clinical.serology import TESTS
 from registry.clinical.spoken_dates import spoken
 from registry.models import Patient, Score, ScoreDetail, Serology, User, Visit
+from registry.queries.consent import collection_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,13 @@ class ActivityPart:
                 for _, problem in clashes(
                     entries=self.scores, recorded=recorded, on=visited_on, replaces_on=self.replaces_on
                 )
+            ),
+            *(
+                collection_problems(
+                    patient=patient, field="activity", what="Serology", on=visited_on, scope="laboratory"
+                )
+                if self.serology
+                else ()
             ),
             *(
                 Problem("activity", entry.test, f"There is no test {entry.test}.", "Choose from the list.")

@@ -11,6 +11,7 @@ from registry.clinical.partial_dates import PartialDate
 from registry.clinical.record_checks import check_event
 from registry.clinical.refusals import Problem
 from registry.models import AdverseEvent, Course, Patient
+from registry.queries.consent import collection_problems
 from registry.queries.event_chain import EventNow, chain_of, standing_facts
 
 _KEPT_BECAUSE_LIMIT = 500
@@ -145,6 +146,11 @@ def event_problems(*, patient: Patient, entry: EventEntry, today: date) -> list[
         died_on=patient.died_on,
         today=today,
     )
+    if entry.started_on:
+        # What may have begun while consent stood is safety's to know; what surely began later is not.
+        found += collection_problems(
+            patient=patient, field="started_on", what="An event that began", on=entry.started_on.earliest
+        )
     # The site may learn of an event after death; it cannot learn of it tomorrow.
     life = Life(birth_year=patient.birth_year, died_on=None, today=today)
     found += life.check(field="aware_on", on=entry.aware_on, what="Awareness")
