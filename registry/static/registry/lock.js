@@ -3,17 +3,16 @@
 "use strict";
 
 {
-  const dialog = document.querySelector("dialog[data-lock]");
-  const form = dialog?.querySelector("form");
-  const idle = Number(dialog?.dataset.seconds) * 1000;
+  const made = document.querySelector("template[data-lock]");
+  const idle = Number(made?.dataset.seconds) * 1000;
+  let dialog = null;
   let activeAt = Date.now();
   let toldAt = Date.now();
-  let isLocked = false;
   let timer = 0;
 
   const ask = async (options = {}) => {
     try {
-      const answer = await fetch(dialog.dataset.session, { redirect: "manual", cache: "no-store", ...options });
+      const answer = await fetch(made.dataset.session, { redirect: "manual", cache: "no-store", ...options });
       if (answer.type === "opaqueredirect") return { is: "signed-out" };
       if (!answer.ok) return { is: "failed" };
       const said = await answer.json();
@@ -31,18 +30,26 @@
   };
 
   function lock() {
-    if (isLocked) return;
-    isLocked = true;
-    dialog.dataset.cameFrom = "";
+    if (dialog) return;
+    // Not in the page before: its password box would be found, and filled in, where nobody asked for it.
+    document.body.append(made.content.cloneNode(true));
+    dialog = document.body.lastElementChild;
+    dialog.addEventListener("cancel", (pressed) => pressed.preventDefault());
+    // A browser may close a dialog all the same on a second Escape.
+    dialog.addEventListener("close", () => { if (dialog) dialog.showModal(); });
+    dialog.querySelector("form").addEventListener("submit", unlock);
+    const cameFrom = document.activeElement;
     dialog.showModal();
-    (form.elements.password ?? form.querySelector("button")).focus();
+    dialog.querySelector("input[name=password], button").focus();
+    dialog.cameFrom = cameFrom;
   }
   function open() {
-    isLocked = false;
+    const locked = dialog;
+    dialog = null;
+    locked.close();
+    locked.remove();
+    locked.cameFrom?.focus();
     activeAt = toldAt = Date.now();
-    dialog.close();
-    form.reset();
-    say("");
     watch();
     document.dispatchEvent(new CustomEvent("session:unlocked"));
   }
@@ -52,14 +59,15 @@
     line.hidden = !words;
   }
   const SAYS = {
-    "signed-out": dialog?.dataset.signedOut,
-    "other-person": dialog?.dataset.otherPerson,
+    "signed-out": made?.dataset.signedOut,
+    "other-person": made?.dataset.otherPerson,
     offline: "The registry cannot be reached. Keep this page open and try again in a moment.",
     failed: "The registry does not answer. Keep this page open and try again in a moment.",
   };
 
   async function unlock(pressed) {
     pressed.preventDefault();
+    const form = pressed.target;
     const said = await ask();
     if (said.is === "same") return open();
     if (said.is !== "locked") return say(SAYS[said.is]);
@@ -80,7 +88,7 @@
   }
 
   async function check() {
-    if (isLocked) return;
+    if (dialog) return;
     const rest = activeAt + idle - Date.now();
     if (rest > 0) return watch();
     // Somebody may be working in another window of the same browser.
@@ -98,7 +106,7 @@
     timer = setTimeout(check, Math.max(500, activeAt + idle - Date.now()));
   }
   function active() {
-    if (isLocked) return;
+    if (dialog) return;
     // After a laptop slept the first key is no sign that its owner never left.
     if (Date.now() - activeAt >= idle) return check();
     activeAt = Date.now();
@@ -111,17 +119,13 @@
     });
   }
 
-  if (dialog) {
+  if (made) {
     globalThis.registrySession = { ask, renewToken, lock };
     for (const kind of ["keydown", "pointerdown", "scroll", "input"]) {
       document.addEventListener(kind, active, { capture: true, passive: true });
     }
     document.addEventListener("visibilitychange", () => { if (!document.hidden) check(); });
     document.addEventListener("session:locked", lock);
-    form.addEventListener("submit", unlock);
-    dialog.addEventListener("cancel", (pressed) => pressed.preventDefault());
-    // A browser may close a dialog all the same on a second Escape.
-    dialog.addEventListener("close", () => { if (isLocked) dialog.showModal(); });
     watch();
   }
 }
