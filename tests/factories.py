@@ -7,11 +7,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import count
 
+from registry.clinical.consent_scopes import SCOPES
 from registry.clinical.units import to_canonical
 from registry.models import (
     AdverseEvent,
     Alert,
     AlertMove,
+    Consent,
+    ConsentVersion,
+    ConsentWithdrawal,
     Course,
     Infusion,
     LabResult,
@@ -162,6 +166,35 @@ def make_event(*, patient, event_id=None, term="Headache", **facts) -> AdverseEv
             "origin": "form",
             **facts,
         }
+    )
+
+
+def make_consent_version(*, study, version="1.0", effective_from=date(2023, 1, 1), scopes=tuple(SCOPES)):
+    return ConsentVersion.objects.create(
+        study=study,
+        version=version,
+        title=f"Information sheet {version}",
+        effective_from=effective_from,
+        scopes=list(scopes),
+        entered_at=NIGHT,
+    )
+
+
+def make_consent(*, patient, version, given_on=date(2024, 2, 20), scopes=tuple(SCOPES)) -> Consent:
+    return Consent.objects.create(
+        patient=patient,
+        study=patient.study,
+        version=version,
+        given_on=given_on,
+        scopes=list(scopes),
+        entered_at=NIGHT,
+        origin="form",
+    )
+
+
+def make_withdrawal(*, patient, withdrawn_on=date(2024, 8, 1), scopes=("genetics",)) -> ConsentWithdrawal:
+    return ConsentWithdrawal.objects.create(
+        patient=patient, withdrawn_on=withdrawn_on, scopes=list(scopes), entered_at=NIGHT, origin="form"
     )
 
 

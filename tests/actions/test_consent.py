@@ -50,13 +50,8 @@ WITHDRAWN_ON = date(2024, 6, 1)
 
 
 def make_version(study, version="1.0", effective_from=date(2023, 1, 1), scopes=tuple(SCOPES)):
-    return ConsentVersion.objects.create(
-        study=study,
-        version=version,
-        title=f"Information sheet {version}",
-        effective_from=effective_from,
-        scopes=list(scopes),
-        entered_at=NIGHT,
+    return factories.make_consent_version(
+        study=study, version=version, effective_from=effective_from, scopes=scopes
     )
 
 

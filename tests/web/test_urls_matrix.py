@@ -61,6 +61,7 @@ GET = """
     patients/<patient>/visits/<code>/             | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/visits/<code>/day/         | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/visits/<code>/saved/       | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/results/check/             | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
     patients/<patient>/visits/<code>/record/      | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/visits/<code>/history/     | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/visits/<code>/sign/        | 302    | 403   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
@@ -75,6 +76,18 @@ GET = """
     patients/<patient>/events/                    | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/events/<event>/            | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/events/<event>/follow-up/  | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/enrol/                               | 302    | 200   | 200 | 200   | 403   | 403  | 403   | 403   | 403   | 403   | 302
+    patients/consents/                            | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 403   | 403   | 200   | 302
+    patients/consents/<study>/versions/           | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 404   | 404   | 404   | 302
+    patients/<patient>/visits/<code>/contact/     | 302    | 302   | 302 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/visits/<code>/contact/saved/ | 302    | 302   | 302 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/visits/<code>/contact/attempt/ | 302    | 302   | 302 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/infusions/                 | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/end/                       | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/consent/                   | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
+    patients/<patient>/consent/withdraw/          | 302    | 302   | 302 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/consent/withdrawals/<withdrawal>/ | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/transfer/                  | 302    | 403   | 403 | 404   | 403   | 403  | 200   | 404   | 404   | 404   | 302
     alerts/                                       | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 403   | 403   | 200   | 302
     alerts/<alert>/                               | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     alerts/<alert>/acknowledge/                   | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
@@ -112,10 +125,21 @@ POST = """
     patients/<patient>/sign/                      | 302    | 403   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     account/password/                             | 302    | 422   | 422 | 422   | 422   | 422  | 422   | 422   | 422   | 422   | 302
     patients/<patient>/results/<result>/          | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/results/check/             | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/events/<event>/follow-up/  | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/casebook.pdf               | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/events/                    | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/events/<event>/            | 302    | 403   | 403 | 404   | 404   | 404  | 403   | 404   | 404   | 404   | 302
+    patients/enrol/                               | 302    | 422   | 422 | 422   | 403   | 403  | 403   | 403   | 403   | 403   | 302
+    patients/consents/<study>/versions/           | 302    | 403   | 403 | 403   | 403   | 403  | 422   | 404   | 404   | 404   | 302
+    patients/<patient>/visits/<code>/contact/     | 302    | 409   | 409 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/visits/<code>/contact/attempt/ | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/infusions/                 | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/end/                       | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/consent/                   | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/consent/withdraw/          | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/consent/withdrawals/<withdrawal>/ | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/transfer/                  | 302    | 403   | 403 | 404   | 403   | 403  | 422   | 404   | 404   | 404   | 302
     alerts/                                       | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
     alerts/<alert>/                               | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
     alerts/<alert>/acknowledge/                   | 302    | 403   | 403 | 404   | 302   | 302  | 403   | 404   | 404   | 404   | 302
@@ -147,7 +171,9 @@ NO_FORM = {
     "patients/<patient>/checks/",
     "patients/<patient>/history/",
     "patients/<patient>/history.csv",
+    "patients/consents/",
     "patients/<patient>/visits/<code>/saved/",
+    "patients/<patient>/visits/<code>/contact/saved/",
     "patients/<patient>/visits/<code>/record/",
     "patients/<patient>/visits/<code>/history/",
     "api/v1/docs/",
@@ -181,6 +207,8 @@ def _named(pattern):
             pattern.partition("/")[0], "<patient>"
         ),
         "<visit_code:code>": "<code>",
+        "<visit_code:study_key>": "<study>",
+        "<int:withdrawal_id>": "<withdrawal>",
         "<int:result_id>": "<result>",
         "<int:event_id>": "<event>",
         "<int:lock_id>": "<lock>",
@@ -211,6 +239,8 @@ def places(patient):
         "<result>": factories.make_result(patient=patient, collected_on=factories.DAY_0).pk,
         "<event>": factories.make_event(patient=patient).pk,
         "<mail>": factories.make_dead_letter(study=patient.study).public_id,
+        "<study>": patient.study.key,
+        "<withdrawal>": factories.make_withdrawal(patient=patient).pk,
         "<kind>": "unknown-study",
         "<id>": "unknown",
         "<elsewhere>": "elsewhere/",

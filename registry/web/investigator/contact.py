@@ -1,5 +1,6 @@
 """The yearly contact of a planned visit: the form, the attempts that reached nobody, what was stored."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
@@ -278,7 +279,7 @@ class _Theirs:
     who: User | None
     at: object
     visit: Visit
-    asked: list[object]
+    asked: Sequence[object]
 
 
 def _page(
