@@ -158,7 +158,7 @@ def test_visits_of_an_earlier_course_say_which_infusion_dropped_them(page, scene
 def test_an_infusion_that_lies_ahead_drops_nothing_yet(page, scene):  # G-1
     factories.make_infusion(patient=scene.patient, infused_on=date(2024, 9, 20))
 
-    assert "dropped by the infusion" not in page()
+    assert "dropped by the infusion" not in page(at="")
 
 
 def test_later_visits_of_a_patient_whose_follow_up_ended_are_not_owed(page, scene):
