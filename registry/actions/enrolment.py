@@ -12,6 +12,7 @@ from django.db.models import Max
 from registry.access.roles import require
 from registry.actions.evaluations import nudge
 from registry.actions.laboratory import lock_patient
+from registry.actions.locks import refuse_if_locked
 from registry.actions.refused import refuse_if
 from registry.clinical.record_checks import check_infusion, check_patient
 from registry.clinical.refusals import Problem
@@ -63,6 +64,7 @@ def enrol_patient(*, site: Site, entry: EnrolmentEntry, by: User | None, today: 
         code=code,
     )
     require(by, "enrol_patients", patient=patient)
+    refuse_if_locked(patient=patient)
     del facts["prior_malignancy"]
     with transaction.atomic():
         refuse_if(
@@ -84,6 +86,7 @@ def record_infusion(*, patient: Patient, entry: InfusionEntry, by: User | None, 
     Raises NotAllowed and RecordRefused, also for a second infusion of one day.
     """
     require(by, "enter_record", patient=patient)
+    refuse_if_locked(patient=patient)
     with transaction.atomic():
         lock_patient(patient)
         refuse_if(
@@ -159,6 +162,7 @@ def end_follow_up(
     Raises NotAllowed and RecordRefused, also for a death before what is recorded already.
     """
     require(by, "enter_record", patient=patient)
+    refuse_if_locked(patient=patient)
     with transaction.atomic():
         lock_patient(patient)
         current = Patient.objects.get(pk=patient.pk)

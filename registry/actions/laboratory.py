@@ -11,6 +11,7 @@ from registry.access.roles import require
 from registry.access.scope import because
 from registry.actions.evaluations import nudge
 from registry.actions.laboratories import laboratory_named, remember_habits
+from registry.actions.locks import refuse_if_locked
 from registry.actions.refused import refuse_if
 from registry.clinical.record_checks import check_lab
 from registry.clinical.refusals import Problem
@@ -74,6 +75,7 @@ def record_results(
     Raises NotAllowed, and RecordRefused when any of them is impossible.
     """
     require(by, "enter_record", patient=patient)
+    refuse_if_locked(patient=patient, visit=visit)
     refuse_if(
         problem for entry in entries for problem in problems_of(entry=entry, patient=patient, today=today)
     )
@@ -106,6 +108,7 @@ def correct_lab_result(
     """
     patient = result.patient
     require(by, "enter_record", patient=patient)
+    refuse_if_locked(patient=patient, visit=result.visit)
     refuse_if([*_no_reason(reason), *problems_of(entry=entry, patient=patient, today=today)])
     with transaction.atomic(), because(reason):
         lock_patient(patient)
@@ -137,6 +140,7 @@ def retract_lab_result(*, result: LabResult, reason: str, by: User | None, at: d
     Raises NotAllowed, RecordRefused without a reason, AlreadySuperseded.
     """
     require(by, "enter_record", patient=result.patient)
+    refuse_if_locked(patient=result.patient, visit=result.visit)
     refuse_if(_no_reason(reason))
     with transaction.atomic(), because(reason):
         lock_patient(result.patient)

@@ -19,6 +19,7 @@ from registry.actions.laboratory import (
     record_results,
     retract_lab_result,
 )
+from registry.actions.locks import refuse_if_locked
 from registry.actions.refused import refuse_if
 from registry.actions.visit_parts import VisitPart, problems_of_parts
 from registry.clinical.code_lists import TEXT_LIMITS
@@ -181,6 +182,7 @@ def record_visit(
     when another submission recorded this visit of this course first.
     """
     require(by, "enter_record", patient=patient)
+    refuse_if_locked(patient=patient)
     _refuse_impossible(
         patient=patient,
         course=course,
@@ -245,6 +247,7 @@ def change_visit(
     """
     patient = visit.patient
     require(by, "enter_record", patient=patient)
+    refuse_if_locked(patient=patient, visit=visit)
     if not reason.strip():
         refuse_if([Problem("reason", "", "The change has no reason.", "Say why the record was wrong.")])
     refuse_if(problem for missing in not_done for problem in not_done_problems(entry=missing))
