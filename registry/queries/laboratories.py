@@ -3,11 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.db import connection
-
 from registry.models import Laboratory, LaboratoryAnalyte, LaboratoryName, Patient
-
-_RECENT_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +52,3 @@ def laboratories_for(*, patient: Patient) -> list[KnownLaboratory]:
 def names_learned(*, laboratory: Laboratory) -> dict[str, str]:
     """Return what the laboratory's reports call things, folded, to the analyte."""
     return dict(LaboratoryName.objects.filter(laboratory=laboratory).values_list("name", "analyte"))
-
-
-def usual_units(*, site_id: int) -> dict[str, str]:
-    """The unit of most of a site's latest rows: one odd report must not set the unit of the next patient.
-
-    The latest rows only, because a habit is recent and the whole table is too long to ask.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT DISTINCT ON (r.analyte) r.analyte, r.entered_unit
-            FROM registry_labresult r JOIN registry_patient p ON p.id = r.patient_id
-            WHERE p.site_id = %s AND r.id > (SELECT coalesce(max(id), 0) - %s FROM registry_labresult)
-            GROUP BY r.analyte, r.entered_unit
-            ORDER BY r.analyte, count(*) DESC, max(r.id) DESC
-            """,
-            [site_id, _RECENT_ROWS],
-        )
-        return dict(cursor.fetchall())

@@ -127,7 +127,7 @@ IMPOSSIBLE = [
     ({"lab-ANC-not_done": "x" * 501}, "The text has 501 characters."),
     ({"lab-ANC-value": "low"}, "low is not a number."),
     ({"lab-ANC-value": "-1"}, "-1 is negative."),
-    ({"lab-ANC-value": "1", "lab-ANC-unit": "mg/dL"}, "is not one of the available choices"),
+    ({"lab-ANC-value": "1", "lab-ANC-unit": "mg/dL"}, "ANC is not reported in mg/dL."),
     (
         {"lab-ANC-value": "1", "lab-ANC-lower_limit": "9", "lab-ANC-upper_limit": "2"},
         "is above the upper limit",
@@ -196,16 +196,21 @@ def test_a_visit_after_death_is_refused(person, scene):
     assert "is after death on 1 Aug 2024." in answer.content.decode()
 
 
-def test_an_unlikely_value_is_asked_about_once_and_then_kept(person, scene):
+def test_an_unlikely_value_is_asked_about_and_kept_with_a_reason_for_this_very_value(person, scene):
     data = visit_data(**{"lab-ANC-value": "40"})
+    why = {"lab-ANC-right_because": "on G-CSF, smear reviewed"}
 
     asked = person.post(address(scene.patient), data)
-    other_value = person.post(address(scene.patient), {**data, "lab-ANC-sure": "39 10*9/L"})
-    kept = person.post(address(scene.patient), {**data, "lab-ANC-sure": "40 10*9/L"})
+    no_reason = person.post(address(scene.patient), {**data, "lab-ANC-sure": "40 10*9/L"})
+    other_value = person.post(address(scene.patient), {**data, **why, "lab-ANC-sure": "39 10*9/L"})
+    kept = person.post(address(scene.patient), {**data, **why, "lab-ANC-sure": "40 10*9/L"})
 
-    assert (asked.status_code, other_value.status_code, kept.status_code) == (422, 422, 302)
-    assert "40 ×10⁹/L is right" in asked.content.decode()
-    assert results_of(scene.patient)["ANC"][0] == "40"
+    answers = (asked, no_reason, other_value, kept)
+    assert [answer.status_code for answer in answers] == [422, 422, 422, 302]
+    assert "40 ×10⁹/L is 16 times the last value (2.5 on 15 Jun 2024)." in asked.content.decode()
+    assert "40 ×10⁹/L is right – say why" in asked.content.decode()
+    result = LabResult.objects.get(visit__code="M6", analyte="ANC")
+    assert (result.entered_value, result.right_because) == ("40", "on G-CSF, smear reviewed")
 
 
 def test_checking_shows_grades_in_words_and_stores_nothing(person, scene):

@@ -16,7 +16,6 @@ from registry.queries.laboratories import (
     KnownLaboratory,
     laboratories_for,
     names_learned,
-    usual_units,
 )
 from registry.templatetags.words import on as in_words
 from registry.web.investigator.dates import read_date, read_typed
@@ -52,6 +51,8 @@ def is_grid_step(step: str) -> bool:
 class LabGrid:
     """What the site typed of a visit's results. `recorded`: what is stored of it; `previous`: before it.
 
+    `units`: what the site enters most, where no laboratory says it.
+
     Buttons of the grid come with the form as `step`; what they do to it is done when it is built.
     """
 
@@ -63,12 +64,14 @@ class LabGrid:
         recorded: Sequence[LabResult] = (),
         not_done: Sequence[LabNotDone] = (),
         previous: Mapping[str, LabResult] | None = None,
+        units: Mapping[str, str] | None = None,
         visited_on: date | None = None,
     ):
         self.about = about
         self.errors: dict[str, list[str]] = {}
         self.known = laboratories_for(patient=about.patient)
         self._previous = previous or {}
+        self._units = units or {}
         self._recorded: dict[str, list[LabResult]] = {}
         for result in recorded:
             self._recorded.setdefault(result.analyte, []).append(result)
@@ -209,13 +212,9 @@ class LabGrid:
     def _initial_rows(self, visited_on: date | None) -> dict[str, dict[str, str]]:
         chosen = self.chosen
         habits = chosen.habits if chosen else {}
-        unknown = [key for key in ORDER if key not in habits and key not in self._recorded]
-        units = usual_units(site_id=self.about.patient.site_id) if unknown and not habits else {}
-        return {key: self._initial_row(key, habits.get(key), units, visited_on) for key in ORDER}
+        return {key: self._initial_row(key, habits.get(key), visited_on) for key in ORDER}
 
-    def _initial_row(
-        self, key: str, habit: Habit | None, units: Mapping[str, str], visited_on: date | None
-    ) -> dict[str, str]:
+    def _initial_row(self, key: str, habit: Habit | None, visited_on: date | None) -> dict[str, str]:
         if key in self._recorded:
             result = self._recorded[key][0]
             is_usual = in_words(result.collected_on) == (
@@ -232,7 +231,7 @@ class LabGrid:
             }
         reason = self._not_done.get(key, "")
         previous = self._previous.get(key)
-        usual = units.get(key) or (previous.entered_unit if previous else "")
+        usual = self._units.get(key) or (previous.entered_unit if previous else "")
         lower, upper = limits_of(habit) if habit else ("", "")
         return {
             "unit": habit.unit if habit else usual or ANALYTES[key].canonical_unit,

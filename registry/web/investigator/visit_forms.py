@@ -17,17 +17,16 @@ from registry.actions.visits import (
     VisitEntry,
     visit_problems,
 )
-from registry.clinical.analytes import ANALYTES, Analyte
+from registry.clinical.analytes import ANALYTES
 from registry.clinical.visit_contact import CONTACT_MODES, MISSED_OTHERWISE, MISSED_REASONS
 from registry.models import LabResult
 from registry.queries.visit_sheet import VisitSheet
 from registry.web.investigator.dates import PartsField
 from registry.web.investigator.fields import LongText, Radios, RecordForm, TextInput, select, text
-from registry.web.investigator.row_forms import About, ResultForm, SupportForm
+from registry.web.investigator.lab_grid import LabGrid
+from registry.web.investigator.row_forms import About, SupportForm
 from registry.web.investigator.sections import Section, sections_of
 
-# What nearly every follow-up visit reports; the others wait below, open when one of them is filled.
-ROUTINE = ("ANC", "WBC", "HGB", "PLT", "ALC", "MCV", "CD19", "IGG", "CRP", "FERRITIN", "CREATININE")
 _BLANK_SUPPORTS = 3
 _ANSWERS = {"yes": "Yes", "no": "No", "unknown": "Not known"}
 _AS_BOOLEAN = {"yes": True, "no": False}
@@ -135,20 +134,16 @@ class VisitSheetForm:
             # The first thing to type; a page that refused an entry gives the focus to its errors.
             self.visit.fields["visited_on"].widget.attrs["autofocus"] = True
         self.reason = ReasonForm(data) if self.is_change else None
-        by_analyte: dict[str, list[LabResult]] = {}
-        for result in sheet.results:
-            by_analyte.setdefault(result.analyte, []).append(result)
-        self.rows = [
-            ResultForm(
-                data,
-                about=about,
-                analyte=analyte,
-                previous=sheet.previous.get(key),
-                also=tuple(by_analyte.get(key, ())[1:]),
-                initial=result_initial(sheet, key, by_analyte.get(key, [None])[0]),
-            )
-            for key, analyte in _in_order().items()
-        ]
+        self.labs = LabGrid(
+            about=about,
+            data=data,
+            recorded=sheet.results,
+            not_done=sheet.not_done,
+            previous=sheet.previous,
+            units=sheet.units,
+            visited_on=sheet.visit.visited_on if sheet.visit else None,
+        )
+        self.rows = self.labs.rows
         self.supports = [SupportForm(data, about=about, number=number) for number in range(_BLANK_SUPPORTS)]
         self.sections = sections_of(about=about, sheet=sheet, data=data, as_recorded=as_recorded)
         self.removed = _numbers(data, "remove-support")
@@ -160,14 +155,19 @@ class VisitSheetForm:
         if self.reason is not None:
             forms_valid.append(self.reason.is_valid())
         visited_on = self.visit.cleaned_data.get("visited_on")
-        for row in self.rows:
-            row.judge(visited_on=visited_on, is_date_wrong=self.visit.has_error("visited_on"))
+        forms_valid.append(
+            self.labs.judge(
+                visited_on=visited_on,
+                is_date_wrong=self.visit.has_error("visited_on"),
+                transfusions=[(each.given_on, each.kind) for each in self.new_supports()],
+            )
+        )
         forms_valid += [section.is_valid(visited_on=visited_on) for section in self._typed_sections]
-        return all(forms_valid) and not any(row.errors for row in self.rows)
+        return all(forms_valid)
 
     def unjudged(self) -> None:
         """Show a draft: everything typed, and no error of what is not finished."""
-        for each in (self.visit, self.reason, *self.rows, *self.supports):
+        for each in (self.visit, self.reason, *self.supports):
             if isinstance(each, RecordForm):
                 each.unjudged()
 
@@ -177,23 +177,10 @@ class VisitSheetForm:
         return [section for section in self.sections if section.key not in self.as_recorded]
 
     @property
-    def routine(self) -> list[ResultForm]:
-        return [row for row in self.rows if row.analyte.key in ROUTINE]
-
-    @property
-    def others(self) -> list[ResultForm]:
-        return [row for row in self.rows if row.analyte.key not in ROUTINE]
-
-    @property
-    def others_are_touched(self) -> bool:
-        return any(row.is_touched for row in self.others)
-
-    @property
     def problems(self) -> list[tuple[str, str]]:
         """Every error as a link for the summary, in the order of the page."""
         found = self.visit.summary()
-        for row in self.rows:
-            found += row.summary(prefix=f"{row.analyte.name}: ")
+        found += self.labs.problems
         for support in self.supports:
             found += support.summary(prefix=f"Treatment {support.number + 1}: ")
         for section in self.sections:
@@ -201,21 +188,21 @@ class VisitSheetForm:
         return found + (self.reason.summary() if self.reason is not None else [])
 
     def new_results(self) -> list[ResultEntry]:
-        return [row.entry for row in self.rows if row.entry and not self._recorded(row)]
+        return [row.entry for row in self.rows if row.entry and row.recorded is None]
 
     def changed_results(self) -> list[ResultChange]:
         """The recorded results with what the sheet now says; the action leaves equal ones alone."""
         return [
-            ResultChange(result=recorded, entry=row.entry)
+            ResultChange(result=row.recorded, entry=row.entry)
             for row in self.rows
-            if (recorded := self._recorded(row)) is not None
+            if row.recorded is not None
         ]
 
     def not_done(self) -> list[NotDoneEntry]:
         return [row.missing for row in self.rows if row.missing is not None]
 
     def new_supports(self) -> list[SupportEntry]:
-        return [support.entry for support in self.supports if support.entry is not None]
+        return [each.entry for each in self.supports if not each.errors and each.entry is not None]
 
     def parts(self) -> list[VisitPart]:
         """What the further sections bring."""
@@ -224,20 +211,10 @@ class VisitSheetForm:
     def removed_supports(self) -> list[int]:
         return [support.pk for support, is_removed in self.recorded_supports if is_removed]
 
-    def _recorded(self, row: ResultForm) -> LabResult | None:
-        """Only a result of this sheet; a forged number is none of it."""
-        number = row.cleaned_data.get("result")
-        return next((r for r in self.sheet.results if r.pk == number and r.analyte == row.analyte.key), None)
-
 
 def blank_data() -> dict[str, Any]:
     """A new form's identity: sent twice, it is one visit."""
     return {"submission": uuid4()}
-
-
-def _in_order() -> dict[str, Analyte]:
-    rest = [key for key in ANALYTES if key not in ROUTINE]
-    return {key: ANALYTES[key] for key in (*ROUTINE, *rest)}
 
 
 def visit_initial(sheet: VisitSheet) -> dict[str, Any]:

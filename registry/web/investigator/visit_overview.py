@@ -10,7 +10,8 @@ from registry.clinical.units import unit_label
 from registry.clinical.visit_contact import CONTACT_MODES
 from registry.templatetags.words import on
 from registry.web.investigator.dates import read_date
-from registry.web.investigator.visit_forms import ROUTINE, VisitSheetForm
+from registry.web.investigator.lab_grid import ROUTINE
+from registry.web.investigator.visit_forms import VisitSheetForm
 from registry.web.investigator.visit_place import Place
 
 _DATE = ("visited_on_day", "visited_on_month", "visited_on_year")
@@ -78,7 +79,7 @@ def contents_of(
             "id_missed",
             "id_contact",
         ),
-        line("labs", "Laboratory results", ", ".join(counted) or _NOT_BEGUN, "id_lab-"),
+        line("labs", "Laboratory results", ", ".join(counted) or _NOT_BEGUN, "id_lab-", "id_labs-"),
         line("support", "Transfusions, growth factors", f"{given} given" if given else "None", "id_support-"),
         line(
             "malignancy",
@@ -131,7 +132,9 @@ def answers_of(*, place: Place, form: VisitSheetForm) -> list[Answers]:
             words = f"{row.entry.value} {unit_label(row.entry.unit)}"
             if row.entry.collected_on != entry.visited_on:
                 words += f", collected {on(row.entry.collected_on)}"
-            labs.append((row.analyte.name, f"{words} – {row.grade}" if row.grade else words))
+            words += f" – {row.grade}" if row.grade else ""
+            words += f" – right because: {row.entry.right_because}" if row.question else ""
+            labs.append((row.analyte.name, words))
         elif row.missing is not None:
             labs.append((row.analyte.name, f"Not done: {row.missing.reason}"))
     supports = [

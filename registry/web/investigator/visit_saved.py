@@ -11,7 +11,7 @@ from registry.models import LabNotDone, LabResult
 from registry.queries.told import who_is_told
 from registry.queries.visit_sheet import after_saving
 from registry.web.investigator.alert_lines import alert_lines
-from registry.web.investigator.visit_forms import ROUTINE
+from registry.web.investigator.lab_grid import ROUTINE
 from registry.web.investigator.visit_place import address_of, place_of
 
 

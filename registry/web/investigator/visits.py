@@ -19,6 +19,7 @@ from registry.web.drafting import Drafting, drafting, typing_of
 from registry.web.investigator.alert_lines import alert_lines
 from registry.web.investigator.conflict import Conflict, base_of, carry_out_choices, conflict_between
 from registry.web.investigator.contact import contact_instead
+from registry.web.investigator.lab_grid import is_grid_step, learn_from_report
 from registry.web.investigator.visit_forms import VisitSheetForm
 from registry.web.investigator.visit_overview import answers_of, contents_of, left_open, typed_day
 from registry.web.investigator.visit_place import Place, address_of, as_now, place_of
@@ -107,7 +108,12 @@ def _sent(
 ) -> HttpResponse:
     """Judge what was sent and do what the pressed button says."""
     form = VisitSheetForm(about=place.about, sheet=place.sheet, data=data, as_recorded=as_recorded)
-    step = data.get("step")
+    step = data.get("step", "")
+    if is_grid_step(step):
+        form.unjudged()
+        learn_from_report(grid=form.labs, by=get_user(request), at=now())
+        form.labs.look(data=data)
+        return _page(request, place, typing, form, data=data)
     if step == "edit":
         form.unjudged()
         return _page(request, place, typing, form, data=data)
