@@ -79,6 +79,13 @@ def signatures_of(*, patient: Patient) -> tuple[SignatureLine, ...]:
     return tuple(_as_noted(signature) for signature in found.defer("content").order_by("-pk"))
 
 
+def latest_signature(*, visit: Visit) -> SignatureLine | None:
+    """Return the latest signature of the visit as the triggers noted it, or None. One query."""
+    found = Signature.objects.filter(visit=visit).select_related("voided_by").defer("content")
+    latest = found.order_by("-pk").first()
+    return None if latest is None else _as_noted(latest)
+
+
 def signed_visits(*, patient: Patient) -> Mapping[int, SignatureLine]:
     """Return the latest signature of each visit of the patient, by the visit's number."""
     latest: dict[int, SignatureLine] = {}

@@ -10,6 +10,7 @@ from registry.clock import now
 from registry.models import LabNotDone, LabResult
 from registry.queries.told import who_is_told
 from registry.queries.visit_sheet import after_saving
+from registry.queries.visit_state import visit_state
 from registry.web.investigator.alert_lines import alert_lines
 from registry.web.investigator.lab_grid import ROUTINE
 from registry.web.investigator.visit_place import address_of, place_of
@@ -34,6 +35,7 @@ def visit_saved(request: HttpRequest, public_id: UUID, code: str) -> HttpRespons
         "told": who_is_told(study=place.patient.study, alerts=found.alerts, since=since),
         "unmeasured": _unmeasured(found.results, found.not_done) if place.visit.status == "completed" else [],
         "address": address_of(place.visit, "investigator:visit"),
+        "state": visit_state(patient=place.patient, visit=place.visit),
     }
     return render(request, "investigator/visit_saved.html", context)
 

@@ -15,6 +15,7 @@ from registry.actions.foresight import foresee
 from registry.actions.laboratory import AlreadySuperseded
 from registry.clock import now
 from registry.models import Visit
+from registry.queries.visit_state import visit_state
 from registry.web.drafting import Drafting, drafting, typing_of
 from registry.web.investigator.alert_lines import alert_lines
 from registry.web.investigator.conflict import Conflict, base_of, carry_out_choices, conflict_between
@@ -249,4 +250,5 @@ def _around(place: Place, typing: Drafting) -> dict[str, Any]:
         "window": place.sheet.window,
         "today": place.today,
         "draft": typing,
+        "state": visit_state(patient=place.patient, visit=place.visit),
     }
