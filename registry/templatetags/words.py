@@ -207,6 +207,12 @@ def seriousness_words(criteria: list[str]) -> str:
 
 
 @register.filter
+def organ_words(organs: list[str]) -> str:
+    """Return organs as words within a sentence: `skin, kidney`."""
+    return ", ".join(code_lists.ORGANS.get(code, code).lower() for code in organs)
+
+
+@register.filter
 def label_words(label: str) -> str:
     """Return an overdue visit's label as a site reads it (OVD-7)."""
     if label.startswith("superseded by "):

@@ -98,8 +98,7 @@ class CrsForm(FactsForm):
     groups = (
         ("has_fever", "is_fever_explained"),
         ("antipyretics_given", "tocilizumab_given", "steroids_given"),
-        ("hypotension",),
-        ("hypoxia",),
+        ("hypotension", "hypoxia"),
         ("grade_reason",),
     )
 
@@ -112,7 +111,7 @@ class CrsForm(FactsForm):
     steroids_given = yes_or_no("Steroids given?", hint="After any of these, fever is no longer required.")
     hypotension = one_of("Hypotension", event_lists.HYPOTENSION)
     hypoxia = one_of("Hypoxia", event_lists.HYPOXIA, hint="The most oxygen support that was needed.")
-    grade_reason = text("If the grade above is not the computed one: why?")
+    grade_reason = text("If the grade below is not the computed one: why?")
 
 
 class IcansForm(FactsForm):
@@ -125,10 +124,8 @@ class IcansForm(FactsForm):
     groups = (
         ("ice_points",),
         ("ice_total",),
-        ("consciousness",),
-        ("seizure",),
-        ("motor",),
-        ("oedema",),
+        ("consciousness", "seizure"),
+        ("motor", "oedema"),
         ("grade_reason",),
     )
 
@@ -150,7 +147,7 @@ class IcansForm(FactsForm):
     seizure = one_of("Seizure", event_lists.SEIZURE)
     motor = one_of("Motor findings", event_lists.MOTOR)
     oedema = one_of("Raised intracranial pressure or cerebral oedema", event_lists.OEDEMA)
-    grade_reason = text("If the grade above is not the computed one: why?")
+    grade_reason = text("If the grade below is not the computed one: why?")
 
     def told(self) -> Facts:
         facts = super().told()
@@ -167,8 +164,7 @@ class InfectionForm(FactsForm):
     lead = "A grade by CTCAE usually follows the treatment: local or by mouth 2, intravenous or invasive 3."
     groups = (
         ("site", "site_words"),
-        ("documented",),
-        ("organism",),
+        ("documented", "organism"),
         ("treatment",),
         ("is_opportunistic", "was_in_hospital"),
     )
@@ -194,13 +190,10 @@ class LicatsForm(FactsForm):
         "seeing it. Organs affected before, B cells and dates are taken from the record."
     )
     groups = (
-        ("organ",),
-        ("finding",),
-        ("serology_trend",),
-        ("biopsy",),
+        ("organ", "finding"),
+        ("serology_trend", "biopsy"),
         ("immunosuppression_started", "resolved_without_it"),
-        ("care",),
-        ("investigator_label",),
+        ("care", "investigator_label"),
     )
 
     organ = select("Organ", code_lists.ORGANS)
