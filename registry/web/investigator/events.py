@@ -22,6 +22,7 @@ from registry.web.investigator.check_words import on_its_checks
 from registry.web.investigator.event_facts_forms import facts_lines, one_of
 from registry.web.investigator.event_forms import EventForm, FollowUpForm, hint_of
 from registry.web.investigator.fields import LongText, RecordForm, text
+from registry.web.investigator.ongoing_section import saved_visit_of
 
 NOT_ACCEPTED = 422
 CONFLICT = 409
@@ -169,6 +170,7 @@ def _events_page(
         "draft": typing,
         "problems": form.summary() if is_sent else [],
         "is_checked": is_sent and status == 200,
+        "after": saved_visit_of(request, patient=patient),
         "may_enter": may(get_user(request), "enter_record", patient=patient),
     }
     return render(request, "investigator/events.html", context, status=status)

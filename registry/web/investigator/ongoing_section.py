@@ -1,15 +1,20 @@
 """The section of the visit form that asks of each adverse event going on whether it still is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
+from urllib.parse import urlencode
 
 from django.core.exceptions import ValidationError
-from django.http import QueryDict
+from django.http import HttpRequest, QueryDict
+from django.urls import NoReverseMatch, reverse
 
 from registry.actions.ongoing_events import KEY, OngoingAnswer, OngoingPart
 from registry.clinical import event_lists
 from registry.clinical.partial_dates import PartialDate
-from registry.models import AdverseEventFollowUp
+from registry.clinical.visit_windows import UNSCHEDULED
+from registry.models import AdverseEventFollowUp, Patient, Visit
 from registry.queries.event_chain import EventChain, chains_of, day_zero_of
 from registry.queries.event_page import new_events_answer
 from registry.queries.visit_sheet import VisitSheet
@@ -198,3 +203,30 @@ def _report_words(report: AdverseEventFollowUp) -> str:
     if report.still_ongoing:
         return f"goes on{f', grade {report.grade}' if report.grade else ''}"
     return f"over: {on(report.ended_on)} {report.outcome}".strip()
+
+
+def names_new_event(sections: Sequence[Any]) -> bool:
+    """Whether the visit that was just saved says for the first time that there is an event to report."""
+    return any(
+        isinstance(section, OngoingSection) and section.new == "yes" and section.recorded_new != "yes"
+        for section in sections
+    )
+
+
+def event_form_after(visit: Visit) -> str:
+    """Return the address of the form for the event that a saved visit named."""
+    asked = {"after": visit.code, "day_zero": visit.course.day_zero.isoformat()}
+    if visit.code == UNSCHEDULED and visit.visited_on is not None:
+        asked["on"] = visit.visited_on.isoformat()
+    return f"{reverse('investigator:events', args=[visit.patient.public_id])}?{urlencode(asked)}#new"
+
+
+def saved_visit_of(request: HttpRequest, *, patient: Patient) -> tuple[str, str] | None:
+    """Return code and address of what was stored, for who came here from saving a visit."""
+    code = request.GET.get("after", "")
+    asked = {name: request.GET[name] for name in ("day_zero", "on") if name in request.GET}
+    try:
+        address = reverse("investigator:visit_saved", args=[patient.public_id, code]) if code else ""
+    except NoReverseMatch:
+        return None
+    return (code, f"{address}?{urlencode(asked)}") if address else None

@@ -21,6 +21,7 @@ from registry.web.investigator.alert_lines import alert_lines
 from registry.web.investigator.conflict import Conflict, base_of, carry_out_choices, conflict_between
 from registry.web.investigator.contact import contact_instead
 from registry.web.investigator.lab_grid import is_grid_step, learn_from_report
+from registry.web.investigator.ongoing_section import event_form_after, names_new_event
 from registry.web.investigator.visit_forms import VisitSheetForm
 from registry.web.investigator.visit_overview import answers_of, contents_of, left_open, typed_day
 from registry.web.investigator.visit_place import Place, address_of, as_now, place_of
@@ -132,6 +133,9 @@ def _sent(
     except AlreadySuperseded:
         return _settled(request, place, typing, data)
     typing.used(by=get_user(request), at=at)
+    if names_new_event(form.sections):
+        messages.success(request, f"Visit {place.code} is saved. Report the new event below.")
+        return redirect(event_form_after(saved))
     return redirect(address_of(saved, "investigator:visit_saved"))
 
 
