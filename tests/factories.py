@@ -23,6 +23,8 @@ from registry.models import (
     Notification,
     Patient,
     Product,
+    Question,
+    QuestionMessage,
     RecordLock,
     ScheduledVisit,
     Score,
@@ -308,3 +310,21 @@ def make_dead_letter(*, study, recipient=None, error="550 no such mailbox") -> N
         attempts=1,
         error=error,
     )
+
+
+def make_question(*, patient, fact="patient:birth_year", by=None, text="Is this right?", **facts) -> Question:
+    """An open question of a person, with its first message."""
+    by = by or make_user(username=f"asker-{next(_numbers)}", role="safety_officer", study=patient.study)
+    asked = {"asked_by": by, "asked_at": NIGHT, **facts}
+    question = Question.objects.create(patient=patient, fact=fact, **asked)
+    QuestionMessage.objects.create(
+        question=question,
+        patient=patient,
+        at=question.asked_at,
+        by=question.asked_by,
+        kind="asked",
+        to_state="open",
+        text=text,
+        check_key=question.check_key,
+    )
+    return question

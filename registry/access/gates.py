@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest
 from registry.access.notifications import notifications_of
 from registry.access.roles import VERBS_OF, Verb, may, memberships_of
 from registry.access.scope import rows_of
-from registry.models import Alert, Membership, Notification, Patient, Study, User
+from registry.models import Alert, Membership, Notification, Patient, Question, Study, User
 
 
 def get_user(request: HttpRequest) -> User:
@@ -23,6 +23,14 @@ def enter(request: HttpRequest, verb: Verb) -> User:
     """The person, if a role of theirs holds the verb anywhere; 403 otherwise."""
     user = get_user(request)
     if not may(user, verb):
+        raise PermissionDenied
+    return user
+
+
+def enter_any(request: HttpRequest, *verbs: Verb) -> User:
+    """The person, if a role of theirs holds one of the verbs anywhere; 403 otherwise."""
+    user = get_user(request)
+    if not any(may(user, verb) for verb in verbs):
         raise PermissionDenied
     return user
 
@@ -73,6 +81,21 @@ def get_alert(request: HttpRequest, public_id: UUID, *, verb: Verb = "see_alerts
     if not may(user, verb, patient=alert.patient):
         raise PermissionDenied
     return alert
+
+
+def get_question(request: HttpRequest, public_id: UUID, *, verb: Verb = "see_patients") -> Question:
+    """The question to a site, by the same two questions."""
+    user = get_user(request)
+    question = (
+        Question.objects.filter(rows_of(user).q("patient"), public_id=public_id)
+        .select_related("patient", "patient__site", "patient__study", "asked_by")
+        .first()
+    )
+    if question is None:
+        raise Http404
+    if not may(user, verb, patient=question.patient):
+        raise PermissionDenied
+    return question
 
 
 def get_notification(request: HttpRequest, public_id: UUID) -> Notification:

@@ -49,6 +49,15 @@ def rows_of(user: User, *, verb: Verb = "see_patients") -> Rows:
     )
 
 
+def rows_of_any(user: User, *verbs: Verb) -> Rows:
+    """The rows on which a role of this person holds one of the verbs."""
+    held = [rows_of(user, verb=verb) for verb in verbs]
+    return Rows(
+        sites=frozenset().union(*(rows.sites for rows in held)),
+        studies=frozenset().union(*(rows.studies for rows in held)),
+    )
+
+
 _SETTINGS = ("everything", "sites", "studies", "actor", "reason", "origin")
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 
-from django.db import connection
 from django.db.models import Q
 
 from registry.clinical.analytes import ANALYTES
@@ -15,13 +14,14 @@ from registry.models import AdverseEvent, LabNotDone, LabResult, Patient, Visit
 from registry.monitoring.data_questions import (
     COUNT_IS_NEAR,
     COUNTS,
-    GRAVE_FROM_GRADE,
     LOOKED_BACK,
     EventSeen,
     RecordSeen,
     ResultSeen,
     VisitSeen,
 )
+from registry.queries.event_chain import chain_of
+from registry.queries.fact_values import original_results
 
 _NOBODY_IS_ASKED_AFTER = "withdrawal"
 
@@ -110,19 +110,20 @@ def _visits(patient_ids: Sequence[int], since: date) -> dict[int, list[VisitSeen
 
 
 def _events(patient_ids: Sequence[int]) -> dict[int, list[EventSeen]]:
+    """Events without a complete onset, as their follow-ups leave them."""
     found: dict[int, list[EventSeen]] = defaultdict(list)
     if not patient_ids:
         return found
-    grave = Q(serious=True) | Q(grade__gte=GRAVE_FROM_GRADE) | Q(category="malignancy")
-    rows = AdverseEvent.objects.filter(grave, patient__in=patient_ids).exclude(started_on__regex=r"^.{10}$")
-    for event in rows.order_by("pk"):
+    rows = AdverseEvent.objects.filter(patient__in=patient_ids).exclude(started_on__regex=r"^.{10}$")
+    for event in rows.prefetch_related("follow_ups").order_by("pk"):
+        chain = chain_of(event=event)
         found[event.patient_id].append(
             EventSeen(
                 event_id=event.event_id,
-                term=event.term,
+                term=chain.now.term,
                 started_on=event.started_on,
-                serious=event.serious,
-                grade=event.grade,
+                serious=chain.now.serious,
+                grade=chain.highest_grade,
                 category=event.category,
             )
         )
@@ -142,7 +143,7 @@ def _results(patient_ids: Sequence[int], since: date) -> dict[int, list[ResultSe
             collected_on__gte=since,
         ).order_by("pk")
     )
-    roots = _roots([row.pk for row in rows])
+    roots = original_results(pks=[row.pk for row in rows])
     for row in rows:
         found[row.patient_id].append(
             ResultSeen(
@@ -182,22 +183,3 @@ def _outside_soft_limits() -> Q:
         if analyte.soft_high is not None:
             outside |= Q(analyte=key, value__gt=analyte.soft_high)
     return outside
-
-
-def _roots(pks: Sequence[int]) -> dict[int, int]:
-    """The first result of the chain of corrections that each of these ends."""
-    if not pks:
-        return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH RECURSIVE chain AS (
-                SELECT id AS current, id, 0 AS step FROM registry_labresult WHERE id = ANY (%s)
-                UNION ALL
-                SELECT c.current, r.id, c.step + 1
-                FROM chain c JOIN registry_labresult r ON r.superseded_by_id = c.id)
-            SELECT DISTINCT ON (current) current, id FROM chain ORDER BY current, step DESC
-            """,
-            [list(pks)],
-        )
-        return dict(cursor.fetchall())

@@ -20,6 +20,7 @@ from registry.clinical.units import unit_label
 from registry.models import AdverseEvent, Alert, Course, Infusion, LabNotDone, LabResult, Patient, Visit
 from registry.monitoring.catalogue import RULES
 from registry.monitoring.data_questions import COUNTS
+from registry.queries.event_chain import EventChain, chain_of
 from registry.queries.patient_file import history_of
 from registry.queries.visit_sheet import window_for
 
@@ -55,7 +56,7 @@ class _Found:
     visit_results: dict[int, list[LabResult]]
     not_done: dict[int, list[LabNotDone]]
     results: dict[int, LabResult]
-    events: dict[tuple[int, str], AdverseEvent]
+    events: dict[tuple[int, str], EventChain]
     patients: dict[int, Patient]
     infusions: dict[tuple[int, date], Infusion]
     alerts: dict[str, Alert]
@@ -83,20 +84,26 @@ def original_of(*, fact: Fact) -> Fact:
     """Return the name under which a fact is known: a corrected result keeps that of the first."""
     if fact.kind != "result" or fact.row is None:
         return fact
+    return replace(fact, row=original_results(pks=[fact.row]).get(fact.row, fact.row))
+
+
+def original_results(*, pks: Sequence[int]) -> dict[int, int]:
+    """Return the first result of the chain of corrections that each of these stands in."""
+    if not pks:
+        return {}
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH RECURSIVE chain AS (
-                SELECT id, 0 AS step FROM registry_labresult WHERE id = %s
+                SELECT id AS asked, id, 0 AS step FROM registry_labresult WHERE id = ANY (%s)
                 UNION ALL
-                SELECT r.id, c.step + 1 FROM chain c JOIN registry_labresult r ON r.superseded_by_id = c.id
-                WHERE c.step < 1000)
-            SELECT id FROM chain ORDER BY step DESC LIMIT 1
+                SELECT c.asked, r.id, c.step + 1
+                FROM chain c JOIN registry_labresult r ON r.superseded_by_id = c.id)
+            SELECT DISTINCT ON (asked) asked, id FROM chain ORDER BY asked, step DESC
             """,
-            [fact.row],
+            [list(pks)],
         )
-        row = cursor.fetchone()
-    return replace(fact, row=row[0]) if row else fact
+        return dict(cursor.fetchall())
 
 
 def current_results(*, roots: Iterable[int]) -> dict[int, int]:
@@ -210,13 +217,16 @@ def _results(asked: Sequence[tuple[int, Fact]]) -> dict[int, LabResult]:
     return {root: rows[pk] for root, pk in current.items() if pk in rows}
 
 
-def _events(asked: Sequence[tuple[int, Fact]]) -> dict[tuple[int, str], AdverseEvent]:
+def _events(asked: Sequence[tuple[int, Fact]]) -> dict[tuple[int, str], EventChain]:
     if not asked:
         return {}
     rows = AdverseEvent.objects.filter(
         patient__in={patient_id for patient_id, _ in asked}, event_id__in={fact.name for _, fact in asked}
     )
-    return {(event.patient_id, event.event_id): event for event in rows}
+    return {
+        (event.patient_id, event.event_id): chain_of(event=event)
+        for event in rows.prefetch_related("follow_ups")
+    }
 
 
 def _infusions(asked: Sequence[tuple[int, Fact]]) -> dict[tuple[int, date], Infusion]:
@@ -321,32 +331,40 @@ def _result_shown(patient_id: int, fact: Fact, found: _Found) -> FactShown:
 
 
 def _event_shown(patient_id: int, fact: Fact, found: _Found) -> FactShown:
-    event = found.events.get((patient_id, fact.name))
-    if event is None:
+    chain = found.events.get((patient_id, fact.name))
+    if chain is None:
         return FactShown(fact, fact.words, EMPTY, is_recorded=False)
     field = f", {fact.field_words}" if fact.field else ""
-    words = f"Adverse event {event.event_id} “{_text(event.term)}”{field}"
+    words = f"Adverse event {chain.event.event_id} “{_text(chain.now.term)}”{field}"
     zeros = found.day_zeros.get(patient_id, ())
-    return FactShown(fact, words, _event_value(event, fact.field, zeros), row=event.pk)
+    return FactShown(fact, words, _event_value(chain, fact.field, zeros), row=chain.pk)
 
 
-def _event_value(event: AdverseEvent, field: str, day_zeros: tuple[date, ...]) -> str:
-    if field in ("started_on", "ended_on"):
-        return _partial(getattr(event, field), day_zeros) or "Not known"
+def _event_value(chain: EventChain, field: str, day_zeros: tuple[date, ...]) -> str:
+    """What stands after the latest follow-up."""
+    event, now = chain.event, chain.now
+    if field == "started_on":
+        return _partial(event.started_on, day_zeros) or "Not known"
+    if field == "ended_on":
+        ended = _partial(now.ended_on, day_zeros)
+        return ended or ("Going on" if now.is_ongoing else "Not known")
     if field == "grade":
-        scale = event.get_grade_scale_display()
-        return f"Grade {event.grade} {scale}".strip() if event.grade else "Not graded"
+        return f"Grade {now.grade} {now.grade_scale_words}".strip() if now.grade else "Not graded"
     if field == "serious":
-        told = ", ".join(code_lists.SERIOUSNESS.get(each, each) for each in event.seriousness)
-        return f"{_yes_or_no(event.serious) or 'Not known'}{f': {told}' if told else ''}"
+        told = ", ".join(code_lists.SERIOUSNESS.get(each, each) for each in now.seriousness)
+        return f"{_yes_or_no(now.serious) or 'Not known'}{f': {told}' if told else ''}"
     if field == "category":
         return event.get_category_display() or EMPTY
     if field == "relatedness":
-        return event.get_relatedness_display() or "Not assessed"
+        return now.relatedness_words or "Not assessed"
     if field == "code":
-        return f"{event.code_system} {event.code}".strip() or EMPTY
-    if field:
-        return _text(getattr(event, field)) or EMPTY
+        return f"{now.code_system} {now.code}".strip() or EMPTY
+    if field == "outcome":
+        return _text(now.outcome) or EMPTY
+    if field == "term":
+        return _text(now.term)
+    if field == "narrative":
+        return _text(event.narrative) or EMPTY
     began = _partial(event.started_on, day_zeros)
     return f"Began {began}" if began else "Onset not known"
 

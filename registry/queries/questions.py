@@ -6,7 +6,7 @@ open), `thread`, `threads_of`. Facts are named by the keys of clinical/facts.py.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from registry.monitoring.question_lifecycle import (
     PENDING,
     SETTLED,
     bucket_of,
+    bucket_words,
     days_open,
     days_past_due,
 )
@@ -101,6 +102,16 @@ class YieldLine:
         """How many of the closed ones changed data; None while none is closed."""
         closed = self.data_changed + self.confirmed + self.not_relevant
         return round(100 * self.data_changed / closed) if closed else None
+
+
+@dataclass(frozen=True, slots=True)
+class AgeLine:
+    """How many questions of one age wait, and for whom."""
+
+    key: str
+    words: str
+    open: int
+    answered: int
 
 
 def who_asked(question: Question) -> str:
@@ -303,6 +314,18 @@ def yield_lines(*, rows: Rows) -> tuple[YieldLine, ...]:
         )
         for key in ("", *(check.key for check in CHECKS), *retired)
         if told[key]
+    )
+
+
+def ages(*, rows: Rows, filters: Filters, at: datetime) -> tuple[AgeLine, ...]:
+    """Count what waits by age, within the filters but state and age; every bucket has its line."""
+    within = _narrowed(Question.objects.filter(rows.q("patient")), replace(filters, age=""), at=at)
+    found: Counter[tuple[str, str]] = Counter()
+    aged = within.filter(state__in=PENDING).annotate(days=_days_open(at)).values_list("days", "state")
+    for days, state, count in aged.annotate(count=Count("pk")):
+        found[bucket_of(days), state] += count
+    return tuple(
+        AgeLine(key, bucket_words(key), found[key, "open"], found[key, "answered"]) for key, _, _ in BUCKETS
     )
 
 

@@ -88,6 +88,14 @@ GET = """
     patients/<patient>/consent/withdraw/          | 302    | 302   | 302 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/consent/withdrawals/<withdrawal>/ | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/transfer/                  | 302    | 403   | 403 | 404   | 403   | 403  | 200   | 404   | 404   | 404   | 302
+    questions/                                    | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 403   | 403   | 200   | 302
+    questions/<question>/                         | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
+    questions/<question>/answer/                  | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
+    questions/<question>/not-enough/              | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
+    questions/<question>/close/                   | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
+    questions/<question>/take-back/               | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
+    patients/<patient>/ask/                       | 302    | 403   | 403 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
+    alerts/<alert>/ask/                           | 302    | 403   | 403 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     alerts/                                       | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 403   | 403   | 200   | 302
     alerts/<alert>/                               | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     alerts/<alert>/acknowledge/                   | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
@@ -140,6 +148,14 @@ POST = """
     patients/<patient>/consent/withdraw/          | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/consent/withdrawals/<withdrawal>/ | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/transfer/                  | 302    | 403   | 403 | 404   | 403   | 403  | 422   | 404   | 404   | 404   | 302
+    questions/                                    | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
+    questions/<question>/                         | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
+    questions/<question>/answer/                  | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    questions/<question>/not-enough/              | 302    | 403   | 403 | 404   | 422   | 422  | 422   | 404   | 404   | 404   | 302
+    questions/<question>/close/                   | 302    | 403   | 403 | 404   | 422   | 422  | 422   | 404   | 404   | 404   | 302
+    questions/<question>/take-back/               | 302    | 403   | 403 | 404   | 302   | 302  | 302   | 404   | 404   | 404   | 302
+    patients/<patient>/ask/                       | 302    | 403   | 403 | 404   | 422   | 422  | 422   | 404   | 404   | 404   | 302
+    alerts/<alert>/ask/                           | 302    | 403   | 403 | 404   | 422   | 422  | 422   | 404   | 404   | 404   | 302
     alerts/                                       | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
     alerts/<alert>/                               | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
     alerts/<alert>/acknowledge/                   | 302    | 403   | 403 | 404   | 302   | 302  | 403   | 404   | 404   | 404   | 302
@@ -203,7 +219,7 @@ def addresses(resolver=None, prefix=""):
 
 def _named(pattern):
     names = {
-        "<uuid:public_id>": {"alerts": "<alert>", "notifications": "<mail>"}.get(
+        "<uuid:public_id>": {"alerts": "<alert>", "notifications": "<mail>", "questions": "<question>"}.get(
             pattern.partition("/")[0], "<patient>"
         ),
         "<visit_code:code>": "<code>",
@@ -236,6 +252,7 @@ def places(patient):
         "<lock>": lock.pk,
         "<unlocking>": asked.pk,
         "<code>": "D28",
+        "<question>": factories.make_question(patient=patient).public_id,
         "<result>": factories.make_result(patient=patient, collected_on=factories.DAY_0).pk,
         "<event>": factories.make_event(patient=patient).pk,
         "<mail>": factories.make_dead_letter(study=patient.study).public_id,

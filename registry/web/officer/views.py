@@ -23,13 +23,14 @@ from registry.clock import now, today
 from registry.models import Alert
 from registry.models.alert import DECISIONS
 from registry.monitoring.catalogue import RULES
-from registry.queries import monitoring_status, officer_queue
+from registry.queries import monitoring_status, officer_queue, questions
 from registry.queries.alert_evidence import up_to_date
 from registry.queries.judgements import packed_record, standings
 from registry.queries.patient_file import icaht_grades
 from registry.web.officer import wording
 from registry.web.officer.forms import DecisionForm, FilterForm
 from registry.web.officer.page import page_of
+from registry.web.questions.asking import alert_ask_form
 
 PAGE_SIZE = 50
 _BOX_SIZE = 10
@@ -164,6 +165,10 @@ def _alert_page(request: HttpRequest, seen: Alert, form: DecisionForm, *, status
                 alerts=(seen, *(other.alert for other in page.others)),
                 today=today_there,
             ),
+            "asked": questions.asked_from(alert=seen, at=now()),
+            "ask_form": alert_ask_form(alert=seen)
+            if may(user, "ask_questions", patient=seen.patient)
+            else None,
             "grades": icaht_grades(record=record, as_of=today_there).get(seen.day_zero)
             if is_graded
             else None,
@@ -180,6 +185,7 @@ def _filter_form(request: HttpRequest, rows: Rows) -> FilterForm:
 def _lines(found: Iterable[Alert], *, at: datetime) -> list[dict[str, object]]:
     found = up_to_date(alerts=found)
     reviewers = officer_queue.reviewers(alerts=found)
+    asked = questions.states_by_alert(alerts=found)
     return [
         {
             "alert": each,
@@ -188,6 +194,7 @@ def _lines(found: Iterable[Alert], *, at: datetime) -> list[dict[str, object]]:
             "line": wording.line_of(wording.told_of(each)),
             "age_days": (at - each.raised_at).days,
             "reviewer": reviewers.get(each.pk),
+            "question": asked.get(each.pk, ""),
         }
         for each in found
     ]
