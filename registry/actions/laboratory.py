@@ -116,7 +116,7 @@ def correct_lab_result(
         named = _laboratories(patient, [entry], by=by, at=at)
         laboratory = named[entry.laboratory] if entry.laboratory else current.laboratory
         row = _row(patient=patient, visit=current.visit, entry=entry, laboratory=laboratory, by=by, at=at)
-        if not row.right_because and _identity(row) == _identity(current):
+        if not row.right_because and (row.value, row.comparator) == (current.value, current.comparator):
             row.right_because = current.right_because  # said of this very value
         if _facts(row) == _facts(current):
             return current

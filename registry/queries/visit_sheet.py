@@ -213,6 +213,6 @@ def result_of(*, patient: Patient, result_id: int) -> LabResult | None:
     """Return the patient's current result of this number, or None."""
     return (
         LabResult.objects.filter(patient=patient, pk=result_id, superseded_at__isnull=True)
-        .select_related("patient", "patient__site", "visit", "entered_by")
+        .select_related("patient", "patient__site", "visit", "entered_by", "laboratory")
         .first()
     )

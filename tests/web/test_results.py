@@ -106,3 +106,67 @@ def test_a_result_of_another_patient_is_not_found_under_this_one(as_user, coordi
     answer = as_user(coordinator).get(f"/patients/{scene.patient.public_id}/results/{foreign.pk}/")
 
     assert answer.status_code == 404
+
+
+# --- the same questions as in the visit form ----------------------------------------------------
+
+
+def test_an_unlikely_correction_is_asked_about_with_the_likely_fix(as_user, coordinator, result):
+    answer = as_user(coordinator).post(address(result), correction(value="40"))
+
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "40 ×10⁹/L is unusually high. Did the report say 40 per µL (= 0.04 ×10⁹/L)?" in page
+    assert 'name="use" value="/uL 40"' in page
+    result.refresh_from_db()
+    assert result.superseded_at is None
+
+
+def test_the_button_puts_the_fix_in_place_and_stores_nothing(as_user, coordinator, result):
+    answer = as_user(coordinator).post(address(result), {**correction(value="40"), "use": "/uL 40"})
+
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert '<option value="/uL" selected>' in page
+    assert "Nothing was stored" not in page
+    result.refresh_from_db()
+    assert result.superseded_at is None
+
+
+def test_an_unlikely_correction_is_kept_with_why_it_is_right(as_user, coordinator, result):
+    why = {"sure": "40 10*9/L", "right_because": "leukaemoid reaction, smear seen"}
+
+    answer = as_user(coordinator).post(address(result), correction(value="40", **why))
+
+    assert answer.status_code == 302
+    result.refresh_from_db()
+    assert result.superseded_by.right_because == "leukaemoid reaction, smear seen"
+
+
+def test_a_correction_of_the_day_alone_asks_nothing_about_the_value(as_user, coordinator, scene):
+    odd = factories.make_result(
+        patient=scene.patient,
+        collected_on=date(2024, 8, 1),
+        value="40",
+        right_because="leukaemoid reaction",
+    )
+
+    answer = as_user(coordinator).post(
+        address(odd), correction(value="40", collected_on_day="2", collected_on_month="8")
+    )
+
+    assert answer.status_code == 302
+    odd.refresh_from_db()
+    corrected = odd.superseded_by
+    assert (corrected.collected_on, corrected.right_because) == (date(2024, 8, 2), "leukaemoid reaction")
+
+
+@pytest.mark.parametrize(
+    ("value", "buttons"), [("1400", ["/uL 1400"]), ("≤0.1", ["10*9/L &lt;0.1", "10*9/L 0.1"])]
+)
+def test_a_refused_correction_offers_what_the_report_may_have_said(
+    as_user, coordinator, result, value, buttons
+):
+    page = as_user(coordinator).post(address(result), correction(value=value)).content.decode()
+
+    assert all(f'name="use" value="{button}"' in page for button in buttons)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
 from registry.access.gates import get_patient, get_user
@@ -17,9 +17,11 @@ from registry.actions.laboratory import (
     retract_lab_result,
 )
 from registry.clinical.analytes import ANALYTES
-from registry.clinical.units import unit_label
+from registry.clinical.plausibility import Fix, Reported, Unlikely, fixes_of_refused
+from registry.clinical.units import read_result, unit_label
 from registry.clock import now, today
 from registry.models import LabResult
+from registry.queries.earlier_results import doubts_about
 from registry.queries.visit_sheet import result_of
 from registry.templatetags.words import on
 from registry.web.investigator.check_words import on_its_checks
@@ -43,6 +45,8 @@ class CorrectionForm(RecordForm):
     lower_limit = text("Lower limit of normal", widget=TextInput("input--short"))
     upper_limit = text("Upper limit of normal", widget=TextInput("input--short"))
     collected_on = PartsField(label="Collected on")
+    sure = forms.CharField(required=False)
+    right_because = text("Why is it right?", widget=TextInput())
     reason = forms.CharField(
         label="Why is the record changed?",
         help_text="For example: misread on the report. It is kept with the change.",
@@ -54,6 +58,8 @@ class CorrectionForm(RecordForm):
     def __init__(self, *args: Any, result: LabResult, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.result = result
+        self.doubt: Unlikely | None = None
+        self.fixes: tuple[Fix, ...] = ()
         unit = self.fields["unit"]
         assert isinstance(unit, forms.ChoiceField)  # noqa: S101 - for the type checker
         unit.choices = [(unit, unit_label(unit)) for unit in ANALYTES[result.analyte].units]
@@ -63,8 +69,40 @@ class CorrectionForm(RecordForm):
         if cleaned.get("act") == "correct" and not self.errors:
             patient = self.result.patient
             on_site = today(time_zone=patient.site.time_zone)
-            self.add_problems(problems_of(entry=self.entry(), patient=patient, today=on_site))
+            entry = self.entry()
+            self.add_problems(problems_of(entry=entry, patient=patient, today=on_site))
+            self._ask(entry)
         return cleaned
+
+    def _ask(self, entry: ResultEntry) -> None:
+        """As in the visit form: the same questions, the same fixes, a reason for this very value."""
+        result = self.result
+        if self.has_error("value"):
+            self.fixes = fixes_of_refused(
+                entry.value, analyte=entry.analyte, unit=entry.unit, decimal_comma=True
+            )
+        if self.errors:
+            return
+        read = read_result(entry.value, analyte=entry.analyte, unit=entry.unit, decimal_comma=True)
+        if (read.canonical, read.entered.comparator) == (result.value, result.comparator):
+            return  # what is corrected is something else
+        reported = Reported(entry.analyte, entry.unit, entry.collected_on, read)
+        self.doubt = doubts_about(patient=result.patient, reported=[reported], without=[result.pk]).get(
+            entry.analyte
+        )
+        if self.doubt is not None:
+            self.fixes = self.doubt.fixes
+            if not (self.cleaned_data["sure"] == self.sure_of and entry.right_because):
+                self.add_error("value", self.doubt.question)
+
+    @property
+    def sure_of(self) -> str:
+        """What a reason says yes to: it belongs to the value it was given for."""
+        return f"{self['value'].value() or ''} {self['unit'].value() or ''}".strip()
+
+    @property
+    def sure_words(self) -> str:
+        return f"{self['value'].value() or ''} {unit_label(self['unit'].value() or '')}".strip()
 
     def entry(self) -> ResultEntry:
         """The result as it should have been."""
@@ -76,6 +114,7 @@ class CorrectionForm(RecordForm):
             collected_on=found["collected_on"],
             lower_limit=found["lower_limit"],
             upper_limit=found["upper_limit"],
+            right_because=found["right_because"],
         )
 
 
@@ -85,7 +124,11 @@ def correct_result(request: HttpRequest, public_id: UUID, result_id: int) -> Htt
     result = result_of(patient=patient, result_id=result_id)
     if result is None:
         raise Http404
-    form = CorrectionForm(request.POST or None, result=result, initial=_initial(result))
+    form = CorrectionForm(_sent(request), result=result, initial=_initial(result))
+    if "use" in request.POST:
+        form.unjudged()  # the likely fix stands in its place; nobody has saved yet
+        context = {"patient": patient, "result": result, "form": form}
+        return render(request, "investigator/result.html", context)
     if request.method != "POST" or not form.is_valid():
         context = {"patient": patient, "result": result, "form": form, "problems": form.summary()}
         return render(request, "investigator/result.html", context, status=422 if form.is_bound else 200)
@@ -98,6 +141,16 @@ def correct_result(request: HttpRequest, public_id: UUID, result_id: int) -> Htt
     except AlreadySuperseded as refusal:
         messages.warning(request, refusal.for_people)
     return redirect("investigator:patient", public_id)
+
+
+def _sent(request: HttpRequest) -> QueryDict | None:
+    """What was sent; a button with the likely fix puts another number or unit in its place."""
+    if request.method != "POST":
+        return None
+    data = request.POST.copy()
+    if "use" in data:
+        data["unit"], _, data["value"] = str(data["use"]).partition(" ")
+    return data
 
 
 def _act(request: HttpRequest, result: LabResult, form: CorrectionForm) -> None:
