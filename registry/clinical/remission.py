@@ -73,9 +73,12 @@ class Verdict:
     definition: str
 
     @property
+    def answer(self) -> str:
+        return {"yes": "yes", "no": "no", "unknown": "cannot be said"}[self.state]
+
+    @property
     def words(self) -> str:
-        said = {"yes": "yes", "no": "no", "unknown": "cannot be said"}[self.state]
-        return f"{said}, since {'; '.join(self.reasons)}" if self.reasons else said
+        return f"{self.answer}, since {'; '.join(self.reasons)}" if self.reasons else self.answer
 
 
 def _verdict(name: str, definition: str, conditions: list[tuple[bool | None, str]]) -> Verdict:

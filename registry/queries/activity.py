@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.db import connection
 
 from registry.clinical.analytes import ANALYTES
+from registry.clinical.code_lists import SCORES
 from registry.clinical.disease_activity import item_names
 from registry.clinical.partial_dates import PartialDate
 from registry.clinical.remission import Assessment, Verdict, doris, drug_free_remission, lldas
@@ -255,7 +256,9 @@ def _score_lines(scores: list[Score], day_zeros: tuple[date, ...]) -> tuple[Scor
     for score in scores:
         by_score.setdefault(score.score, []).append(score)
     lines = []
-    for key, rows in by_score.items():
+    for key in SCORES:
+        if (rows := by_score.get(key)) is None:
+            continue
         latest = rows[0]
         detail = detail_of(latest)
         points = points_of(detail)

@@ -124,7 +124,7 @@ def test_a_total_corrected_by_an_import_no_longer_stands_on_its_items(patient):
     score.value = 4
     score.save()
 
-    [_, line] = file_of(patient).scores
+    [line, _] = file_of(patient).scores
 
     assert (line.latest.value, line.items_total) == (4, 2)
 

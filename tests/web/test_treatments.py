@@ -114,7 +114,7 @@ def test_an_ongoing_treatment_left_open_is_not_asked_and_not_carried_over(person
 
     assert TreatmentAnswer.objects.count() == 0
     page = person.get(address(scene.patient)).content.decode()
-    assert "not asked since" in page
+    assert "not asked yet" in page
 
 
 def test_each_ongoing_treatment_is_asked_and_the_answer_belongs_to_the_visit(person, scene):
