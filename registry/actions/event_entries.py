@@ -92,7 +92,7 @@ def completed(entry: EventEntry) -> EventEntry:
 
 def completed_follow_up(entry: FollowUpEntry, *, event: AdverseEvent) -> FollowUpEntry:
     """Return the report with what its facts change: a grade computed anew, another morphology."""
-    if entry.ended_on is not None:
+    if entry.ended_on is not None and entry.still_ongoing is None:
         entry = replace(entry, still_ongoing=False)
     if entry.serious is None and entry.seriousness:
         entry = replace(entry, serious=True)

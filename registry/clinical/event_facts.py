@@ -117,7 +117,8 @@ class IcansFacts(Facts):
                 Problem(
                     "ice_total",
                     str(total),
-                    f"The ICE total is {total}, and {len(self.ice_points)} points are ticked.",
+                    f"The ICE total is {total}, and {len(self.ice_points)} "
+                    f"{'is' if len(self.ice_points) == 1 else 'are'} ticked.",
                     "Correct one of the two, or leave the total empty: the ticks are counted.",
                 )
             )
