@@ -112,7 +112,7 @@ def _errors(row: ResultRow) -> SafeString:
                 format_html_join(
                     "",
                     '<p class="{}">{}</p>',
-                    (("asked" if w == row.question else "wrong", w) for w in words),
+                    (("doubted" if w == row.question else "wrong", w) for w in words),
                 ),
             )
             for field, words in row.errors.items()
