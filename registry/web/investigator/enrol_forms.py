@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from registry.actions.consent import ConsentEntry, consent_problems
@@ -11,7 +12,9 @@ from registry.actions.enrolment import EnrolmentEntry, InfusionEntry
 from registry.clinical import code_lists
 from registry.clinical.consent_scopes import SCOPES
 from registry.clinical.record_checks import check_infusion, check_patient
+from registry.clinical.refusals import EntryRefused
 from registry.clinical.spoken_dates import spoken
+from registry.clinical.units import read_value
 from registry.clock import today
 from registry.models import ConsentVersion, Patient, Product, Site
 from registry.web.investigator.dates import PartsField
@@ -22,6 +25,24 @@ _AS_BOOLEAN = {"yes": True, "no": False}
 _AGAIN = "Type it once more from the source, without looking up."
 
 
+class DoseField(forms.CharField):
+    """Millions of cells, with a decimal point or comma."""
+
+    widget = TextInput("input--short", inputmode="decimal")
+
+    def clean(self, value: Any) -> Any:
+        typed = super().clean(value)
+        if not typed:
+            return None
+        try:
+            read = read_value(typed, decimal_comma=True)
+        except EntryRefused as refusal:
+            raise ValidationError(refusal.for_people) from refusal
+        if read.comparator:
+            raise ValidationError("A dose is a number of cells. Leave it empty when it is not known.")
+        return read.number
+
+
 class InfusionFields(RecordForm):
     """One infusion; day and product are typed again when everything else is right."""
 
@@ -30,13 +51,7 @@ class InfusionFields(RecordForm):
         label="Product", queryset=None, required=False, empty_label="Choose …"
     )
     lot = text("Lot", widget=TextInput("input--name"))
-    dose_cells = forms.DecimalField(
-        label="Dose in 10⁶ cells",
-        help_text="100 is 100 ×10⁶ cells.",
-        required=False,
-        localize=False,
-        error_messages={"invalid": "The dose is not a number. Write millions of cells, for example 100."},
-    )
+    dose_cells = DoseField(label="Dose in 10⁶ cells", help_text="100 is 100 ×10⁶ cells.", required=False)
     lymphodepletion = text("Lymphodepletion", hint="For example fludarabine and cyclophosphamide.")
     again_on = PartsField(label="Date of the infusion, once more", help_text=_AGAIN)
     again_product: Any = forms.ModelChoiceField(

@@ -14,8 +14,10 @@ from registry.clock import today
 from registry.exchange.history_file import history_csv
 from registry.monitoring.lifecycle import WAITING
 from registry.queries.activity import activity_file
+from registry.queries.consent import consent_file
 from registry.queries.patient_file import patient_checks, patient_file
 from registry.queries.record_history import history_lines, history_page, kinds_of_history
+from registry.queries.site_stays import stays_of
 from registry.queries.site_worklist import patient_lines
 from registry.web.investigator.activity_page import sledai_plot
 from registry.web.investigator.alert_lines import alert_lines
@@ -33,7 +35,13 @@ def patients(request: HttpRequest) -> HttpResponse:
         today_at=lambda zone: today(time_zone=zone),
     )
     asked = f"&{urlencode({'search': search})}" if search else ""
-    context = {"page": page, "lines": lines, "search": search, "asked": asked}
+    context = {
+        "page": page,
+        "lines": lines,
+        "search": search,
+        "asked": asked,
+        "may_enrol": may(user, "enrol_patients"),
+    }
     return render(request, "investigator/patients.html", context)
 
 
@@ -60,6 +68,9 @@ def patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "settled_alerts": alert_lines(alert for alert in file.alerts if alert.state not in WAITING),
         "may_enter": may_enter,
         "may_review": may(user, "review_alerts", patient=found),
+        "may_transfer": may(user, "transfer_patients", patient=found),
+        "consent": consent_file(patient=found, today=file.today),
+        "stays": stays_of(patient=found),
     }
     return render(request, "investigator/patient.html", context)
 
