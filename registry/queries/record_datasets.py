@@ -11,7 +11,7 @@ from registry.clinical.analytes import ANALYTES
 from registry.clinical.ctcae import Version, grade_of
 from registry.clinical.partial_dates import PartialDate
 from registry.clinical.units import Comparator, to_canonical
-from registry.models import AdverseEvent, AdverseEventFollowUp, Infusion, LabResult, Patient, Score
+from registry.models import AdverseEvent, Infusion, LabResult, Patient, Score
 from registry.queries.dataset_frame import (
     ORDER,
     PATIENT_ID,
@@ -29,6 +29,7 @@ from registry.queries.dataset_frame import (
     study_columns,
     study_day_columns,
 )
+from registry.queries.event_columns import CURRENT_COLUMNS, follow_up_columns, learn_chains
 from registry.queries.icaht_columns import ICAHT_COLUMNS, learn_icaht
 
 # --- patients ---------------------------------------------------------------------------------
@@ -283,10 +284,7 @@ LAB_RESULTS = Dataset(
 def _learn_events(events: Sequence[AdverseEvent], known: Known) -> None:
     learn_patients(events, known)
     learn_names((event.entered_by_id for event in events), known)
-    follow_ups: dict[int, list[AdverseEventFollowUp]] = {}
-    for report in AdverseEventFollowUp.objects.filter(event__in=events).order_by("event_id", "number"):
-        follow_ups.setdefault(report.event_id, []).append(report)
-    known.more["follow_ups"] = follow_ups
+    learn_chains(events, known)
 
 
 def _onset(event: AdverseEvent) -> date | None:
@@ -308,8 +306,9 @@ def _reports(event: AdverseEvent, known: Known) -> list[dict[str, Any]]:
             "code": report.code,
             "outcome": report.outcome,
             "narrative": report.narrative,
+            **follow_up_columns(report),
         }
-        for report in known.more["follow_ups"].get(event.pk, ())
+        for report in event.follow_ups.all()
     ]
 
 
@@ -361,6 +360,7 @@ ADVERSE_EVENTS = Dataset(
             _reports,
             ("AdverseEventFollowUp.narrative",),
         ),
+        *CURRENT_COLUMNS,
         *entered_columns("AdverseEvent"),
     ),
     source=lambda studies: of_studies(AdverseEvent.objects.all(), studies).order_by(*ORDER, "event_id"),

@@ -35,6 +35,7 @@ from registry.models import (
 from registry.queries.alert_datasets import ALERT_DECISIONS, ALERTS
 from registry.queries.consent import shared_with_sponsor
 from registry.queries.dataset_frame import Column, Dataset, Known, TodayAt, field_column
+from registry.queries.event_columns import facts_for_sponsors
 from registry.queries.record_datasets import (
     ADVERSE_EVENTS,
     INFUSIONS,
@@ -375,7 +376,14 @@ RESOURCES: Mapping[str, Resource] = {
                     "Later reports, oldest first",
                     reports_for_sponsors,
                     ("AdverseEventFollowUp.term", "AdverseEventFollowUp.outcome"),
-                )
+                ),
+                Column(
+                    "details",
+                    "object",
+                    "What belongs to the category, as it stands, without free text",
+                    facts_for_sponsors,
+                    ("InfectionDetails.site", "CrsDetails.computed_grade"),
+                ),
             ],
         ),
         _of_patients("scores", Score, Score.objects.all(), SCORES),

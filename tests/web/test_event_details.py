@@ -159,7 +159,7 @@ def test_icans_counts_its_ticks_and_tells_awake_from_unarousable(person, patient
         ({"icans-ice_total": "ten"}, "Write a whole number from 0 to 10."),
         (
             {"icans-ice_points": ["year"], "icans-ice_total": "2"},
-            "The ICE total is 2, and 1 points are ticked.",
+            "The ICE total is 2, and 1 is ticked.",
         ),
         ({"icans-ice_points": ["mood"]}, "is not one of the available choices"),
         ({"icans-seizure": "often"}, "is not one of the available choices"),
