@@ -96,7 +96,7 @@ def _causality(name: str, words: str) -> Column:
 
 
 CURRENT_COLUMNS: tuple[Column, ...] = (
-    _current("term", "text", "Term"),
+    # The term that stands is in `follow_ups`: a text of several lines is not written twice.
     _current("grade", "integer", "Grade"),
     _current("grade_scale", "text", "Scale of the grade", codes=code_lists.GRADE_SCALES),
     Column(
