@@ -253,6 +253,8 @@ class Speaker:
             return ", ".join(item.replace("_", " ") for item in value)
         if isinstance(value, Decimal):
             return format(value.normalize(), "f")
+        if isinstance(value, dict) and not any(isinstance(item, dict | list) for item in value.values()):
+            return ", ".join(f"{key.replace('_', ' ')}: {_plain(item)}" for key, item in value.items())
         if isinstance(value, dict | list):
             return json.dumps(value, ensure_ascii=False, default=str)
         return str(value)
@@ -275,6 +277,10 @@ class Speaker:
         return f"{spoken(local.date())}, {local:%H:%M}"
 
 
+def _plain(item: object) -> str:
+    return {True: "yes", False: "no"}[item] if isinstance(item, bool) else str(item)
+
+
 def _by(origin: str) -> str:
     return f" {_WAYS[origin]}" if origin in _WAYS else ""
 
@@ -286,6 +292,8 @@ _TELLING = (
     "kind",
     "term",
     "event_id",
+    "agent",
+    "test",
     "score",
     "rule",
     "number",

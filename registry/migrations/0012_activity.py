@@ -66,6 +66,8 @@ class Migration(migrations.Migration):
                 ("answers", models.JSONField(blank=True, default=dict)),
             ],
             options={
+                "verbose_name": "items of a score",
+                "verbose_name_plural": "items of scores",
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(
@@ -182,6 +184,8 @@ class Migration(migrations.Migration):
                 ("upper_limit", models.DecimalField(blank=True, decimal_places=4, max_digits=14, null=True)),
             ],
             options={
+                "verbose_name": "serology",
+                "verbose_name_plural": "serology",
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(
@@ -562,6 +566,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "answer about a treatment",
+                "verbose_name_plural": "answers about treatments",
                 "indexes": [models.Index(fields=["patient", "section"], name="treatment_answer_of_patient")],
                 "constraints": [
                     models.CheckConstraint(

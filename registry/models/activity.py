@@ -29,6 +29,8 @@ class ScoreDetail(Entered):
     answers = models.JSONField(default=dict, blank=True)
 
     class Meta:
+        verbose_name = "items of a score"
+        verbose_name_plural = "items of scores"
         constraints = [
             models.CheckConstraint(
                 name="score_items_have_a_total",
@@ -61,6 +63,8 @@ class Serology(Entered):
     upper_limit = models.DecimalField(max_digits=14, decimal_places=4, null=True, blank=True)
 
     class Meta:
+        verbose_name = "serology"
+        verbose_name_plural = "serology"
         constraints = [
             one_of("test", serology.TESTS, table="serology"),
             one_of("assay", serology.ASSAYS, table="serology", or_empty=True),

@@ -70,6 +70,8 @@ class TreatmentAnswer(Entered):
     answer = models.CharField(max_length=8, choices=[("complete", "The list is complete"), *ANSWERS.items()])
 
     class Meta:
+        verbose_name = "answer about a treatment"
+        verbose_name_plural = "answers about treatments"
         constraints = [
             one_of("section", SECTIONS, table="treatmentanswer"),
             one_of("answer", ["complete", *ANSWERS], table="treatmentanswer"),
