@@ -29,6 +29,7 @@ from registry.models import (
     ScheduledVisit,
     Score,
     Site,
+    SiteStay,
     Sponsor,
     Study,
     SupportiveTreatment,
@@ -198,6 +199,16 @@ def make_withdrawal(*, patient, withdrawn_on=date(2024, 8, 1), scopes=("genetics
     return ConsentWithdrawal.objects.create(
         patient=patient, withdrawn_on=withdrawn_on, scopes=list(scopes), entered_at=NIGHT, origin="form"
     )
+
+
+def make_transfer(*, patient, to_site, moved_on=date(2024, 8, 1)) -> SiteStay:
+    """The patient at another site since a day, as a transfer leaves it."""
+    facts = {"patient": patient, "study": patient.study, "moved_at": NIGHT}
+    SiteStay.objects.create(site=patient.site, stay=(None, moved_on), **facts)
+    begun = SiteStay.objects.create(site=to_site, stay=(moved_on, None), reason="moved house", **facts)
+    patient.site = to_site
+    patient.save(update_fields=["site"])
+    return begun
 
 
 def make_alert(*, patient, rule="prolonged_cytopenia", subject="ANC", **facts) -> Alert:

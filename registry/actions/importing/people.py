@@ -16,7 +16,7 @@ from registry.clinical.record_checks import check_patient
 from registry.clinical.refusals import Problem
 from registry.clinical.spoken_dates import spoken
 from registry.clinical.study_days import course_of
-from registry.models import Course, LabResult, Patient, Visit
+from registry.models import Course, LabResult, Patient, Site, SiteStay, Visit
 from registry.queries.consent import acts_by_patient
 
 _PATIENT_FILES = (
@@ -178,13 +178,14 @@ def _merge_patients(people: People, stored: dict[str, Patient], today_at: Callab
 
     merge = Merge("patients.csv", ledger, people.writes, stored, make, columns={"site": "site_id"})
     born = {code: patient.birth_year for code, patient in stored.items()}
+    at_site = _transferred_to(stored)
     for row in people.record.rows("patients.csv"):
         code = row.cells.get("patient_id", "")
         site = frame.sites.get(row.cells.get("site_id", ""))
         day = today_at(site.time_zone if site else "UTC")
 
         def check(facts: Facts, *, site: Any = site, row: Row = row, day: date = day) -> list[Problem]:
-            found = [] if site else _check_site(people, row)
+            found = _check_stay(facts, site, at_site) if site else _check_site(people, row)
             return [*found, *_check_patient(facts, stored.get(facts["patient_id"]), day)]
 
         facts = accepted(file="patients.csv", row=row, ledger=ledger, check=check)
@@ -200,6 +201,28 @@ def _merge_patients(people: People, stored: dict[str, Patient], today_at: Callab
             person = people.by_id.setdefault(code, Person(patient=patient, today=day))
             person.today = day
             person.row = person.row or row
+
+
+def _transferred_to(stored: dict[str, Patient]) -> dict[str, Site]:
+    """Return the present site of those who were ever transferred."""
+    codes = {patient.pk: code for code, patient in stored.items()}
+    moved = SiteStay.objects.filter(patient__in=codes).values_list("patient_id", flat=True)
+    return {codes[pk]: stored[codes[pk]].site for pk in set(moved)}
+
+
+def _check_stay(facts: Facts, site: Site, at_site: dict[str, Site]) -> list[Problem]:
+    """A record of before a transfer must not move the patient back."""
+    present = at_site.get(facts["patient_id"])
+    if present is None or present.code == site.code:
+        return []
+    return [
+        Problem(
+            "site_id",
+            site.code,
+            f"The patient was transferred and is followed by {present.code}.",
+            f"Write {present.code}; a data manager transfers a patient on the patient's page.",
+        )
+    ]
 
 
 def _check_site(people: People, row: Row) -> list[Problem]:
