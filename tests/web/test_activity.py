@@ -7,11 +7,16 @@ from decimal import Decimal
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.http import QueryDict
+from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from registry.models import AuditEvent, Score, ScoreDetail, Serology, Visit
-from tests.factories import make_score
+from registry.queries.visit_sheet import visit_sheet
+from registry.web.investigator.activity_section import ActivitySection
+from registry.web.investigator.row_forms import About
+from tests.factories import DAY_0, make_score
 from tests.web.scene import visit_data
 
 DAY = date(2024, 8, 30)
@@ -263,8 +268,39 @@ def test_two_people_see_each_others_scores(person, scene):
 
     late = person.post(address(scene.patient), typed(phga__total="2", phga__variant="3"))
 
+    page = late.content.decode()
     assert late.status_code == 409
-    assert "<td>2</td><td>1</td>" in late.content.decode()
+    assert "Physician global assessment: 2" in page
+    assert "Physician global assessment: 1" in page
+
+
+def test_a_draft_comes_back_as_typed_and_is_not_judged(person, scene):
+    visit = scene.patient.visits.get(code="M3")
+    sheet = visit_sheet(
+        patient=scene.patient, course=visit.course, code="M6", visit=None, today=date(2024, 9, 1)
+    )
+    about = About(patient=scene.patient, day_zeros=(DAY_0,), code="M6", today=date(2024, 9, 1))
+    data = QueryDict(mutable=True)
+    data.update({"activity-shown": "1", "activity-haq-total": "soon", "activity-sledai-leukopenia": "other"})
+    data.setlist("activity-sledai-item", ["rash", "fever"])
+
+    section = ActivitySection(about=about, sheet=sheet, data=data)
+
+    page = render_to_string(section.template, {"section": section, "course": visit.course})
+    assert section.problems == []
+    assert 'name="activity-haq-total" value="soon"' in page
+    assert "<output data-sum>3, clinical SLEDAI 3</output>" in page
+
+
+def test_the_review_names_every_score_before_it_is_saved(person, scene):
+    page = person.post(
+        address(scene.patient),
+        {**typed(sledai__item=["rash"], sledai__variant="10", ana="positive"), "step": "check"},
+    )
+
+    words = page.content.decode()
+    assert "2 (Rash: 2)" in words
+    assert "Positive" in words
 
 
 def test_serology_is_kept_by_assay(person, scene):

@@ -309,6 +309,23 @@ def test_two_people_see_each_others_answers(person, scene):
     assert Treatment.objects.count() == 1
 
 
+def test_the_review_names_every_answer_before_it_is_saved(person, scene):
+    row = make_treatment(scene.patient)
+    fields = {
+        **new("prednisolone", "1 Mar 2024", "", "5"),
+        f"_{row.pk}": "stopped",
+        f"_{row.pk}__on": "Aug 2024",
+    }
+
+    page = person.post(
+        address(scene.patient), {**typed(**fields, complete="on"), "step": "check"}
+    ).content.decode()
+
+    assert "No, stopped, Aug 2024" in page
+    assert "Prednisolone 5, 1 Mar 2024, ongoing" in page
+    assert not Visit.objects.filter(patient=scene.patient, code="M6").exists()
+
+
 def test_a_treatment_begun_after_the_visit_is_not_asked_in_its_change(person, scene):
     person.post(address(scene.patient), typed())
     later = make_treatment(scene.patient, started_on="2024-08-31")

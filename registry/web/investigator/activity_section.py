@@ -274,7 +274,7 @@ class ActivitySection:
         """A word for the list of sections."""
         count = sum(block.is_filled for block in (*self.usual, *self.further))
         if not count:
-            return "Serology entered" if self.serology.is_filled else "Not entered"
+            return "Serology filled in" if self.serology.is_filled else "Not begun"
         return "1 score" if count == 1 else f"{count} scores"
 
     @property

@@ -249,7 +249,7 @@ class TreatmentsSection:
             return "List complete"
         if to_ask:
             return f"{to_ask} to ask about"
-        return "Entered" if self.is_touched else "Not entered"
+        return "Filled in" if self.is_touched else "Not begun"
 
     @property
     def problems(self) -> list[tuple[str, str]]:
@@ -357,24 +357,47 @@ class TreatmentsSection:
         return part
 
     def compared(self) -> list[tuple[str, str, str]]:
-        if self._part is None:
+        """Answers, new treatments and corrections in words, against what is recorded."""
+        part = self._part
+        if part is None:
             return []
+        answers = {entry.treatment_id: entry for entry in part.answers}
         found = []
         for row in self.asked:
             theirs = self._of_visit.get(row.treatment.pk)
-            found.append(
-                (
-                    row.words,
-                    _ANSWERS.get(row.answer.value, ""),
-                    _ANSWERS.get(theirs.answer, "") if theirs else "",
-                )
-            )
-        names = {entry.agent: AGENTS[entry.agent].name for entry in self._part.new if entry.agent in AGENTS}
+            entry = answers.get(row.treatment.pk)
+            found.append((row.words, _answer_words(entry), _ANSWERS[theirs.answer] if theirs else ""))
         there = {row.agent: self._words(row) for row in self._rows}
-        for entry in self._part.new:
-            label = entry.name or names.get(entry.agent, entry.agent)
-            found.append((label, f"{label} {entry.dose}".strip(), there.get(entry.agent, "")))
-        return found
+        for place, added in enumerate(part.new, start=1):
+            agent = AGENTS.get(added.agent)
+            name = added.name or (agent.name if agent else added.agent)
+            until = "" if added.stopped == added.started else _until(added.stopped)
+            typed = f"{name} {added.dose}".strip() + f", {shown_partial(added.started)}{until}"
+            found.append((f"New {place}", typed, there.get(added.agent, "")))
+        words = {row.pk: self._words(row) for row in self._rows}
+        spans = {row.pk: f"{shown_partial(row.started_on)}{_until(row.stopped_on)}" for row in self._rows}
+        for fix in part.corrections:
+            typed = f"{shown_partial(fix.started)}{_until(fix.stopped)} {fix.dose}".strip()
+            old = next(row for row in self._rows if row.pk == fix.treatment_id)
+            recorded = f"{spans[old.pk]} {_dose_of(old)}".strip()
+            found.append((f"Correct {words[old.pk]}", typed, recorded))
+        found += [(f"Remove {words[number]}", "Entered by mistake", "") for number in part.removed_ids]
+        complete = "Yes" if None in self._of_visit else ""
+        return [*found, (self.complete.label, "Yes" if part.is_complete else "", complete)]
+
+
+def _answer_words(entry: AnswerEntry | None) -> str:
+    """Return `No, stopped, 4 Apr 2024`; empty for what was not asked."""
+    if entry is None:
+        return ""
+    told = [_ANSWERS[entry.answer]]
+    if entry.answer != "same":
+        told += [shown_partial(entry.on), entry.dose if entry.answer == "dose" else ""]
+    return ", ".join(filter(None, told))
+
+
+def _until(stopped: PartialDate | str | None) -> str:
+    return f" to {shown_partial(stopped)}" if stopped else ", ongoing"
 
 
 class PreventionSection(TreatmentsSection):

@@ -89,7 +89,7 @@ def contents_of(
         ),
     ]
     for section in form.sections:
-        state = "Filled in" if section.is_touched else _NOT_BEGUN
+        state = getattr(section, "status", "") or ("Filled in" if section.is_touched else _NOT_BEGUN)
         count = len(section.problems) if problems else 0
         words = f"{count} to correct" if count else state
         found.append(Line(f"s-{section.key}", section.title, words, bool(count)))
