@@ -10,15 +10,19 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from registry.access.gates import get_user
-from registry.access.roles import memberships_of, roles_of
+from registry.access.roles import may, memberships_of, roles_of
 from registry.access.scope import rows_of
-from registry.clock import today
+from registry.clock import now, today
 from registry.queries.drafts import DraftLine, drafts_of
+from registry.queries.questions import to_answer, waiting_count
+from registry.queries.signatures import to_sign
 from registry.queries.site_worklist import AwaitedVisit, Worklist, worklist
 from registry.web.charts.weeks import Bar, draw_weeks
 from registry.web.investigator.alert_lines import alert_lines
 
 _MOST_BARS = 15
+_MOST_TO_SIGN = 5
+_MOST_QUESTIONS = 5
 # The first role of this list that a person holds decides; the navigation has the rest.
 _FIRST_PAGES = (
     ("safety_officer", "/alerts/"),
@@ -47,8 +51,18 @@ def _today(request: HttpRequest) -> HttpResponse:
     zone = sites[0].time_zone
     on_site = today(time_zone=zone)
     drafts = drafts_of(user=user)
+    may_sign = may(user, "sign_record")
+    to_sign_count, visits_to_sign = (
+        to_sign(rows=rows_of(user, verb="sign_record"), limit=_MOST_TO_SIGN) if may_sign else (0, ())
+    )
+    may_answer = rows_of(user, verb="answer_questions")
     context = {
         "found": found,
+        "may_sign": may_sign,
+        "to_sign_count": to_sign_count,
+        "visits_to_sign": visits_to_sign,
+        "questions_count": waiting_count(rows=may_answer, state="open"),
+        "questions": to_answer(rows=may_answer, at=now(), most=_MOST_QUESTIONS),
         "things": _things(found, drafts),
         "drafts": drafts,
         "weeks": _weeks(found, on_site),
