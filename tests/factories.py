@@ -324,8 +324,9 @@ def make_dead_letter(*, study, recipient=None, error="550 no such mailbox") -> N
 
 
 def make_question(*, patient, fact="patient:birth_year", by=None, text="Is this right?", **facts) -> Question:
-    """An open question of a person, with its first message."""
-    by = by or make_user(username=f"asker-{next(_numbers)}", role="safety_officer", study=patient.study)
+    """An open question with its first message; of the registry itself where a check is named."""
+    if by is None and "check_key" not in facts:
+        by = make_user(username=f"asker-{next(_numbers)}", role="safety_officer", study=patient.study)
     asked = {"asked_by": by, "asked_at": NIGHT, **facts}
     question = Question.objects.create(patient=patient, fact=fact, **asked)
     QuestionMessage.objects.create(

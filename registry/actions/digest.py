@@ -5,7 +5,7 @@ than an instant: an alert whose transaction ends after the digest is in the next
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -20,6 +20,9 @@ from registry.actions.notifications import alert_reference
 from registry.models import Alert, AlertNews, Membership, Notification, NotificationPreference
 from registry.monitoring.lifecycle import WAITING
 from registry.queries import monitoring_status
+from registry.queries.questions import counts_by_site
+
+Questions = Mapping[tuple[int, int], Counter[str]]  # what waits, by study and site
 
 _LOCK = 76
 _READ = (
@@ -84,10 +87,12 @@ def queue_digests(*, at: datetime, as_of: date | None = None) -> int:
             .order_by("pk")
         )
         standing = _standing()
+        # What came in the day before is new; one that a missed digest would have told is in the count.
+        questions = counts_by_site(since=at - timedelta(days=1))
         checks = _checks(at)
         digests = []
         for person in _people():
-            payload = _payload(person, news, standing, is_monday=day.weekday() == _MONDAY)
+            payload = _payload(person, news, standing, questions, is_monday=day.weekday() == _MONDAY)
             if payload is not None:
                 digests.append(
                     Notification(
@@ -146,7 +151,12 @@ def _is_asked(*, state: str, decision: str) -> bool:
 
 
 def _payload(
-    person: _Person, news: Sequence[AlertNews], standing: Sequence[_Standing], *, is_monday: bool
+    person: _Person,
+    news: Sequence[AlertNews],
+    standing: Sequence[_Standing],
+    questions: Questions,
+    *,
+    is_monday: bool,
 ) -> dict[str, Any] | None:
     """What this person's digest says; None when there is nothing to say."""
     payload: dict[str, Any] = {}
@@ -155,14 +165,23 @@ def _payload(
             [each for each in news if each.alert.patient.study_id in person.study_ids],
             [each for each in standing if each.study_id in person.study_ids],
         )
+        answered = sum(
+            count["answered"] for (study, _), count in questions.items() if study in person.study_ids
+        )
+        if answered:
+            payload["officer"]["answered"] = answered
     if person.site_ids:
         site = _for_site(
             [each for each in news if each.alert.patient.site_id in person.site_ids],
             [each for each in standing if each.site_id in person.site_ids],
         )
-        is_reminded = is_monday and (site["overdue"] or site["asked"])
-        if site["new_overdue"] or site["new_asked"] or is_reminded:
+        own = [count for (_, place), count in questions.items() if place in person.site_ids]
+        to_answer = sum(count["open"] for count in own)
+        is_new = site["new_overdue"] or site["new_asked"] or any(count["new"] for count in own)
+        if is_new or (is_monday and (site["overdue"] or site["asked"] or to_answer)):
             payload["site"] = {**site, "places": sorted(person.places)}
+            if to_answer:
+                payload["site"]["questions"] = to_answer
     return payload or None
 
 

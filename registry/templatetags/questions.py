@@ -68,6 +68,16 @@ def questions_on_event(context: Any, event_id: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def questions_of_patient(context: Any) -> list[tuple[str, SafeString]]:
+    """Everything that waits about the patient, the oldest first: the fact in words, and its mark."""
+    threads, patient = context.get("question_threads"), context.get("patient")
+    if not threads or not patient:
+        return []
+    asks = threads.may_ask(patient=patient)
+    return [(parse_fact(each.fact).words, _mark(each, asks=asks)) for each in threads.all(patient=patient)]
+
+
+@register.simple_tag(takes_context=True)
 def open_question(context: Any, kind: str, name: Any) -> SafeString:
     """The question that waits about a fact of one name, such as a result; nothing where none does."""
     threads, patient = context.get("question_threads"), context.get("patient")

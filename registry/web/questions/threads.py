@@ -30,6 +30,10 @@ class OpenThreads:
             if key == form_key or key.startswith(f"{form_key}:")
         ]
 
+    def all(self, *, patient: Patient) -> list[Question]:
+        """Everything that waits about the patient, the oldest first."""
+        return list({question.pk: question for question in self._of(patient).values()}.values())
+
     def may_ask(self, *, patient: Patient) -> bool:
         """Whether this person asks about this patient."""
         if patient.pk not in self._may_ask:

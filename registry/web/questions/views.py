@@ -212,10 +212,14 @@ def _page(
         "is_mine": found.asked_by_id == user.pk,
         "may_answer": answers and found.state in PENDING,
         **shown,
-        "not_recorded": sent if status == CONFLICT else None,
+        "not_recorded": _words_of(sent) if sent is not None and status == CONFLICT else "",
         "problems": sent.summary() if sent is not None and status == NOT_ACCEPTED else [],
     }
     return render(request, "questions/question.html", context, status=status)
+
+
+def _words_of(sent: WordsForm | CloseForm) -> str:
+    return str(sent.cleaned_data["note" if isinstance(sent, CloseForm) else "text"])
 
 
 def _address(request: HttpRequest, **changed: str) -> str:
