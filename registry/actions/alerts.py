@@ -119,38 +119,45 @@ class _Changes:
 
 def store_findings(
     *,
-    rule: Rule,
-    judged: Sequence[Judged],
+    judged: Sequence[tuple[Rule, Sequence[Judged]]],
     at: datetime,
     is_whole: bool = False,
     late_since: Mapping[int, datetime] | None = None,
-) -> Counts:
-    """Make the stored alerts of these patients what the rule says, and return what changed.
+) -> list[Counts]:
+    """Make the stored alerts of these patients what the rules say, and return by rule what changed.
 
     The same findings again change nothing. In a whole run neither does what the calendar alone adds:
     whoever reads an alert brings it up to the run's date (queries/alert_evidence.py). `late_since`: by
     patient, from when a new alert, or the return of one, would have been found had the checks been
     running. Within `acting`, with the patients locked.
     """
-    stored = _stored_alerts(rule, [each.patient_id for each in judged], to_change=True)
-    changes = _changes(rule, judged, stored, at, is_whole=is_whole)
-    reopened = {move.alert_id for move in changes.moves if move.kind == "reopened"}
-    for alert in (*changes.new, *(alert for alert in changes.changed if alert.pk in reopened)):
-        alert.late_since = (late_since or {}).get(alert.patient_id)
-    _update(changes.changed)
-    Alert.objects.bulk_create(changes.new, batch_size=500)
-    AlertMove.objects.bulk_create(changes.moves, batch_size=500)
-    with connection.cursor() as cursor:
-        # Twins are refused here and now, while the batch can still be taken back patient by patient.
-        cursor.execute("SET CONSTRAINTS alert_no_twin_in_time IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS alert_no_twin_in_time DEFERRED")
-    return changes.counts
+    stored = _stored_alerts(judged, to_change=True)
+    counts, new, changed, moves = [], [], [], []
+    for rule, those in judged:
+        changes = _changes(rule, those, stored, at, is_whole=is_whole)
+        reopened = {move.alert_id for move in changes.moves if move.kind == "reopened"}
+        for alert in (*changes.new, *(alert for alert in changes.changed if alert.pk in reopened)):
+            alert.late_since = (late_since or {}).get(alert.patient_id)
+        counts.append(changes.counts)
+        new += changes.new
+        changed += changes.changed
+        moves += changes.moves
+    _update(changed)
+    if new:
+        Alert.objects.bulk_create(new, batch_size=500)
+    if moves:
+        AlertMove.objects.bulk_create(moves, batch_size=500)
+    if new or changed:
+        with connection.cursor() as cursor:
+            # Twins are refused here and now, while the batch can still be taken back patient by patient.
+            cursor.execute("SET CONSTRAINTS alert_no_twin_in_time IMMEDIATE")
+            cursor.execute("SET CONSTRAINTS alert_no_twin_in_time DEFERRED")
+    return counts
 
 
 def differences(*, rule: Rule, judged: Sequence[Judged], at: datetime) -> list[tuple[int, str]]:
     """Say in words, by patient, what storing these findings would change; writes nothing."""
-    stored = _stored_alerts(rule, [each.patient_id for each in judged])
-    changes = _changes(rule, judged, stored, at, is_whole=True)
+    changes = _changes(rule, judged, _stored_alerts([(rule, judged)]), at, is_whole=True)
     words = [(alert.patient_id, f"{alert.subject} is found and not stored") for alert in changes.new]
     told = {alert.pk: alert for alert in changes.changed}
     for move in changes.moves:
@@ -161,24 +168,29 @@ def differences(*, rule: Rule, judged: Sequence[Judged], at: datetime) -> list[t
     return words
 
 
-def _stored_alerts(
-    rule: Rule, patient_ids: Sequence[int], *, to_change: bool = False
-) -> dict[int, list[Alert]]:
+# By rule and patient.
+_Stored = Mapping[tuple[str, int], list[Alert]]
+
+
+def _stored_alerts(judged: Sequence[tuple[Rule, Sequence[Judged]]], *, to_change: bool = False) -> _Stored:
     """Read the alerts; `to_change` locks them, or a decision committed meanwhile would be overwritten."""
-    rows = Alert.objects.filter(rule=rule.key, patient_id__in=patient_ids).order_by("pk")
-    stored: dict[int, list[Alert]] = defaultdict(list)
+    patient_ids = {each.patient_id for _, those in judged for each in those}
+    rows = Alert.objects.filter(
+        rule__in=[rule.key for rule, _ in judged], patient_id__in=patient_ids
+    ).order_by("pk")
+    stored: dict[tuple[str, int], list[Alert]] = defaultdict(list)
     for alert in rows.select_for_update() if to_change else rows:
-        stored[alert.patient_id].append(alert)
+        stored[alert.rule, alert.patient_id].append(alert)
     return stored
 
 
 def _changes(
-    rule: Rule, judged: Sequence[Judged], stored: Mapping[int, list[Alert]], at: datetime, *, is_whole: bool
+    rule: Rule, judged: Sequence[Judged], stored: _Stored, at: datetime, *, is_whole: bool
 ) -> _Changes:
     changes = _Changes()
     gone: list[tuple[Alert, Judged]] = []
     for each in judged:
-        alerts = {alert.pk: alert for alert in stored.get(each.patient_id, ())}
+        alerts = {alert.pk: alert for alert in stored.get((rule.key, each.patient_id), ())}
         planned = plan(
             findings=each.findings, alerts=[_known(a) for a in alerts.values()], identity=rule.identity
         )

@@ -91,13 +91,16 @@ def expected(*, rule: Rule, as_of: date | None, at: datetime) -> dict[tuple[int,
     }
 
 
-def find(*, rule: Rule, as_of: date | None, at: datetime) -> CanaryResult:
+def find(
+    *, rule: Rule, as_of: date | None, at: datetime, changed: tuple[str, ...] | None = None
+) -> CanaryResult:
     """Judge the canaries as a whole run judges everybody, take it all back, and say what was found.
 
+    `changed`: what `ensure` has just said, for rules that look one after the other.
     Raises whatever the rule raises: the caller, which alone may catch it, says that nothing was found.
     """
     wanted = expected(rule=rule, as_of=as_of, at=at)
-    changed = ensure(at=at)
+    changed = ensure(at=at) if changed is None else changed
     if not wanted:
         return CanaryResult(rule.key, 0, 0, changed)
     with acting(rows=_SCOPE, reason=f"canaries of {rule.key}"), transaction.atomic():
@@ -132,7 +135,7 @@ def _judged_and_stored(rule: Rule, on: date, at: datetime) -> set[tuple[int, str
     ):
         history = packed.unpack()
         judged.append(Judged(patient_id, on, history, rule.findings(history, on)))
-    alerts.store_findings(rule=rule, judged=judged, at=at)
+    alerts.store_findings(judged=[(rule, judged)], at=at)
     stored = Alert.objects.filter(rule=rule.key, patient_id__in=ids).exclude(state__in=SETTLED)
     return set(stored.values_list("patient_id", "subject", "certainty"))
 

@@ -86,6 +86,8 @@ def judge_waiting(
                 _wait_longer(list(claimed[patient_id]), at=at)
         judged += len(claimed)
         failed += len(broken)
+        if patient_ids is not None and sum(map(len, claimed.values())) < _BATCH:
+            return Swept(judged, failed)  # those were all
 
 
 def note_sign_of_life(*, name: str, at: datetime) -> None:

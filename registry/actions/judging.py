@@ -5,21 +5,24 @@ for a patient (rules.md G-9).
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from time import perf_counter
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 
 from registry.actions import alerts
 from registry.actions.alerts import Counts, Judged
-from registry.actions.wake_ups import note_judgements
+from registry.actions.wake_ups import note_judgements, replace_notes, withdraw_answers
 from registry.models import ScanFailure, ScanRun
 from registry.monitoring.catalogue import RULES
 from registry.monitoring.rule import Rule
 from registry.queries import evidence
+from registry.queries.answers import Notes, answered_today, notes_of
 from registry.queries.evidence import Candidate, PackedHistory
+from registry.queries.fingerprints import InForce, in_force
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +39,15 @@ class Failure:
     error: str
 
 
+@dataclass(slots=True)
+class Outcome:
+    """What one rule came to in a batch."""
+
+    counts: Counts
+    failures: list[Failure]
+    seconds: float = 0.0
+
+
 def judge_patients(
     *,
     patient_ids: Sequence[int],
@@ -45,70 +57,119 @@ def judge_patients(
 ) -> list[Failure]:
     """Judge these patients by every rule in force, inside the caller's transaction; return the failures.
 
+    Whom every rule has answered already on this record and this date is not judged again: a night was faster.
     `late_since`: see alerts.store_findings.
     """
     lock_patients(patient_ids=patient_ids)
+    # Before the records are read: a change that is committed from here on keeps its note.
+    by = in_force(rules=RULES)
+    notes = notes_of(patient_ids=patient_ids)
     found = evidence.candidates(as_of=as_of, at=at, patient_ids=patient_ids)
-    histories = dict(
-        evidence.packed_histories(
-            patient_ids=[candidate.patient_id for candidate in found],
-            analytes=sorted({analyte for rule in RULES for analyte in rule.reads_labs}),
-        )
+    answered = answered_today(
+        by=by, days={candidate.patient_id: candidate.as_of for candidate in found}, notes=notes
     )
-    failures: list[Failure] = []
-    for rule in RULES:
-        _, failed = judge_batch(
-            rule=rule, batch=found, at=at, is_whole=False, late_since=late_since, histories=histories
-        )
-        note_failures(failed=failed, rule=rule, batch=found, run=None, at=at)
-        failures.extend(failed)
-    return failures
+    notes = replace_notes(notes=notes, carried=answered)
+    outcomes = judge_batch(
+        rules=RULES,
+        by=by,
+        batch=[candidate for candidate in found if candidate.patient_id not in answered],
+        at=at,
+        is_whole=False,
+        notes=notes,
+        late_since=late_since,
+    )
+    return [failure for outcome in outcomes.values() for failure in outcome.failures]
 
 
 def judge_batch(
     *,
-    rule: Rule,
+    rules: Sequence[Rule],
+    by: InForce,
     batch: Sequence[Candidate],
     at: datetime,
     is_whole: bool,
+    notes: Notes,
+    whom: Mapping[str, Collection[int]] | None = None,
     late_since: Mapping[int, datetime] | None = None,
     again_on: date | None = None,
-    numbers: Mapping[int, int] | None = None,
-    histories: Mapping[int, PackedHistory] | None = None,
-) -> tuple[Counts, list[Failure]]:
-    """Judge a batch and store it; when that fails, store it patient by patient.
+    numbers: Mapping[str, Mapping[int, int]] | None = None,
+    runs: Mapping[str, ScanRun] | None = None,
+) -> dict[str, Outcome]:
+    """Judge a batch by all these rules from one reading of each record, and store it.
 
-    `numbers`, `again_on`: see wake_ups.note_judgements; `late_since`, `is_whole`: alerts.store_findings;
-    `histories`: read already, for all rules.
-    Within `acting`, with the patients locked.
+    When storing fails, it is done rule by rule, and patient by patient. `whom`: by rule, if not everybody.
+    `by`, `notes`, `numbers`, `again_on`: see wake_ups.note_judgements; `late_since`, `is_whole`:
+    alerts.store_findings; `runs`: what failures are entered with. Within `acting`, with the patients locked.
     """
-    judged, failures = judge_unstored(rule=rule, batch=batch, histories=histories)
+    if not batch:
+        return {rule.key: Outcome(Counts(), []) for rule in rules}
+    kinds = frozenset(kind for rule in rules for kind in rule.reads)
+    histories = dict(
+        evidence.packed_histories(
+            patient_ids=[candidate.patient_id for candidate in batch],
+            analytes=sorted({analyte for rule in rules for analyte in rule.reads_labs}),
+            reads=kinds,
+            screened_as=by.lists,
+        )
+    )
+    judged: list[tuple[Rule, list[Judged]]] = []
+    outcomes: dict[str, Outcome] = {}
+    asked: list[tuple[int, str]] = []
+    for rule in rules:
+        began = perf_counter()
+        mine = [each for each in batch if whom is None or each.patient_id in whom[rule.key]]
+        those, failures = judge_unstored(rule=rule, batch=mine, histories=histories)
+        judged.append((rule, those))
+        asked += [(each.patient_id, rule.key) for each in mine]
+        outcomes[rule.key] = Outcome(Counts(), failures, perf_counter() - began)
 
-    def store(those: Sequence[Judged]) -> Counts:
+    def store(these: Sequence[tuple[Rule, Sequence[Judged]]]) -> None:
         with transaction.atomic():
-            counts = alerts.store_findings(
-                rule=rule, judged=those, at=at, is_whole=is_whole, late_since=late_since
-            )
+            counts = alerts.store_findings(judged=these, at=at, is_whole=is_whole, late_since=late_since)
             note_judgements(
-                rule=rule, judged=those, at=at, is_whole=is_whole, numbers=numbers, again_on=again_on
+                judged=these,
+                by=by,
+                at=at,
+                is_whole=is_whole,
+                notes=notes,
+                numbers=numbers,
+                again_on=again_on,
             )
-            return counts
+        for (rule, _), those_counts in zip(these, counts, strict=True):
+            outcomes[rule.key].counts.add(those_counts)
 
+    _store(judged, store, outcomes)
+    failed = [failure for outcome in outcomes.values() for failure in outcome.failures]
+    note_failures(failed=failed, asked=asked, runs=runs or {}, at=at)
+    return outcomes
+
+
+def _store(
+    judged: Sequence[tuple[Rule, Sequence[Judged]]],
+    store: Callable[[Sequence[tuple[Rule, Sequence[Judged]]]], None],
+    outcomes: Mapping[str, Outcome],
+) -> None:
+    """Store everything, or else what can be stored."""
+    if sum(len(those) for _, those in judged) == 0:
+        return
     try:
-        return store(judged), failures
+        store(judged)
+        return
     except SoftTimeLimitExceeded:
         raise
     except Exception:  # the database refused a row, or a rule fails when asked for its next day (G-9)
-        logger.exception("storing a batch of rule %s failed, storing each patient alone", rule.key)
-    counts = Counts()
-    for each in judged:
-        try:
-            counts.add(store([each]))
-        except SoftTimeLimitExceeded:
-            raise
-        except Exception as error:  # noqa: BLE001 - one broken record blinds nobody (G-9)
-            failures.append(_failure(rule, each.patient_id, error))
-    return counts, failures
+        logger.exception("storing a batch failed, storing rule by rule and patient by patient")
+    for rule, those in judged:
+        if len(judged) > 1:
+            _store([(rule, those)], store, outcomes)
+            continue
+        for each in those:
+            try:
+                store([(rule, [each])])
+            except SoftTimeLimitExceeded:
+                raise
+            except Exception as error:  # noqa: BLE001 - one broken record blinds nobody (G-9)
+                outcomes[rule.key].failures.append(_failure(rule, each.patient_id, error))
 
 
 def judge_unstored(
@@ -117,22 +178,25 @@ def judge_unstored(
     """Judge a batch and store nothing: the findings, and for whom the rule raised."""
     judged: list[Judged] = []
     failures: list[Failure] = []
-    as_of = {candidate.patient_id: candidate.as_of for candidate in batch}
     if histories is None:
+        ids = [candidate.patient_id for candidate in batch]
         histories = dict(
-            evidence.packed_histories(patient_ids=list(as_of), analytes=rule.reads_labs, reads=rule.reads)
+            evidence.packed_histories(patient_ids=ids, analytes=rule.reads_labs, reads=rule.reads)
         )
-    for patient_id, packed in histories.items():
+    for candidate in batch:
+        patient_id, packed = candidate.patient_id, histories.get(candidate.patient_id)
+        if packed is None:
+            continue  # of a patient who is gone
         try:
             # Of a record that is broken in one place, the rules that do not look there are not.
             history = packed.part(analytes=rule.reads_labs, reads=rule.reads).unpack()
-            findings = rule.findings(history, as_of[patient_id])
+            findings = rule.findings(history, candidate.as_of)
         except SoftTimeLimitExceeded:  # the whole task is to stop; no patient is to blame
             raise
         except Exception as error:  # noqa: BLE001 - one broken record blinds nobody (G-9)
             failures.append(_failure(rule, patient_id, error))
         else:
-            judged.append(Judged(patient_id, as_of[patient_id], history, findings))
+            judged.append(Judged(patient_id, candidate.as_of, history, findings))
     return judged, failures
 
 
@@ -142,17 +206,33 @@ def _failure(rule: Rule, patient_id: int, error: Exception) -> Failure:
 
 
 def note_failures(
-    *, failed: Sequence[Failure], rule: Rule, batch: Sequence[Candidate], run: ScanRun | None, at: datetime
+    *,
+    failed: Sequence[Failure],
+    asked: Sequence[tuple[int, str]],
+    runs: Mapping[str, ScanRun],
+    at: datetime,
 ) -> None:
-    """Keep each failure against its patient and run; what is judged again without failing is settled."""
-    ScanFailure.objects.filter(
-        rule=rule.key,
-        settled_at__isnull=True,
-        patient_id__in=[candidate.patient_id for candidate in batch],
-    ).update(settled_at=at)
-    ScanFailure.objects.bulk_create(
-        ScanFailure(run=run, patient_id=f.patient_id, rule=f.rule_key, at=at, error=f.error) for f in failed
-    )
+    """Keep each failure against its patient and run; what is judged again without failing is settled.
+
+    `asked`: patients with the rules that judged them now; `runs` by rule, if the rule has one.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE registry_scanfailure f SET settled_at = %(at)s
+            FROM unnest(%(ids)s::bigint[], %(rules)s::text[]) AS asked (id, rule)
+            WHERE f.settled_at IS NULL AND f.patient_id = asked.id AND f.rule = asked.rule
+            """,
+            {"at": at, "ids": [pk for pk, _ in asked], "rules": [rule for _, rule in asked]},
+        )
+    if failed:
+        withdraw_answers(of=[(each.patient_id, each.rule_key) for each in failed])
+        ScanFailure.objects.bulk_create(
+            ScanFailure(
+                run=runs.get(f.rule_key), patient_id=f.patient_id, rule=f.rule_key, at=at, error=f.error
+            )
+            for f in failed
+        )
 
 
 def lock_patients(*, patient_ids: Sequence[int]) -> None:

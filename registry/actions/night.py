@@ -5,9 +5,11 @@ sums the run up. A night looks at whoever changed or is called by the calendar, 
 has nothing to build on: after a change of rules, limits or lists, of the date judged on, or a week.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import Any
 
@@ -27,6 +29,7 @@ from registry.queries.evidence import Span
 # Key of PostgreSQL's advisory locks: one execution of a part at a time.
 _PART_LOCK = 76
 _GIVEN_UP_AFTER = timedelta(hours=20)
+_TAKEN_ALONG_FOR = timedelta(minutes=10)
 
 
 def plan_parts(*, slots: list[DueRun], at: datetime, as_of: date | None) -> list[int]:
@@ -37,7 +40,7 @@ def plan_parts(*, slots: list[DueRun], at: datetime, as_of: date | None) -> list
     """
     missed_since = min(slot.due_at for slot in slots) if len(slots) > 1 else None
     with acting(rows=EVERYTHING, reason="night"):
-        spans = evidence.spans(size=scan.SPAN)
+        spans = cache(lambda is_from_raw: evidence.spans(size=scan.span_size(is_from_raw=is_from_raw)))
         parts = [
             ScanPart(run=run, first_patient_id=span.first_id, last_patient_id=span.last_id)
             for rule in RULES
@@ -52,7 +55,7 @@ def plan_parts(*, slots: list[DueRun], at: datetime, as_of: date | None) -> list
                     missed_since=missed_since,
                 )
             ]
-            for span in spans
+            for span in spans(run.is_from_raw)
         ]
         ScanPart.objects.bulk_create(parts)
     return [part.pk for part in parts]
@@ -82,29 +85,72 @@ def judge_part(*, part_id: int, at: datetime) -> bool:
 
     Not when another worker has it in hand, or had, and not while a command judges everybody by this rule:
     then it is handed out again. Whoever dies leaves it waiting: the lock ends with the connection.
+    The other rules' parts of the same range are taken along where nobody has them in hand, so that a record
+    is read once for all. Not later: should a rule bring a worker down, the others are judged without it.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_PART_LOCK, part_id])
-        if not cursor.fetchone()[0]:
-            return False
-    try:
-        part = ScanPart.objects.select_related("run").filter(pk=part_id, finished_at__isnull=True).first()
+    with ExitStack() as in_hand:
+        part = _taken(part_id, in_hand)
         if part is None:
             return False
-        rule = by_key(part.run.rule)
-        if part.run.rule_version != rule.version:
-            return False  # of another version than this process has: not its to answer for
-        with scan.beside_other_parts(rule=rule) as is_free:
-            if not is_free:
-                return False
-            _begin_anew_where_nothing_stands(part.run, rule)
-            span = Span(part.first_patient_id, part.last_patient_id)
-            report = scan.judge_span(rule=rule, run=part.run, span=span)
-        _finish_part(part, report, at=at)
-        return True
+        parts = [part]
+        if at - part.run.started_at < _TAKEN_ALONG_FOR:
+            parts += [
+                other
+                for pk in _parts_beside(part)
+                if (other := _taken(pk, in_hand)) is not None
+                and other.run.is_from_raw == part.run.is_from_raw
+            ]
+        span = Span(part.first_patient_id, part.last_patient_id)
+        runs = [(by_key(each.run.rule), each.run) for each in parts]
+        as_written = scan.canaries_as_written(at=part.run.started_at)
+        for each, report in zip(parts, scan.judge_span(runs=runs, span=span), strict=True):
+            _finish_part(each, report, as_written, at=at)
+    return True
+
+
+def _taken(part_id: int, in_hand: ExitStack) -> ScanPart | None:
+    """Take a part in hand until the stack closes; None when it is not ours to take, or is done."""
+    if not in_hand.enter_context(_held_alone(part_id)):
+        return None
+    part = ScanPart.objects.select_related("run").filter(pk=part_id, finished_at__isnull=True).first()
+    if part is None:
+        return None
+    rule = by_key(part.run.rule)
+    if part.run.rule_version != rule.version:
+        return None  # of another version than this process has: not its to answer for
+    if not in_hand.enter_context(scan.beside_other_parts(rule=rule)):
+        return None
+    _begin_anew_where_nothing_stands(part.run, rule)
+    return part
+
+
+@contextmanager
+def _held_alone(part_id: int) -> Iterator[bool]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_PART_LOCK, part_id])
+        is_ours: bool = cursor.fetchone()[0]
+    try:
+        yield is_ours
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_PART_LOCK, part_id])
+        if is_ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_PART_LOCK, part_id])
+
+
+def _parts_beside(part: ScanPart) -> list[int]:
+    """Return the unfinished parts of the same range and attempt by other rules."""
+    return list(
+        ScanPart.objects.filter(
+            run__slot=part.run.slot_id,
+            run__started_at=part.run.started_at,
+            first_patient_id=part.first_patient_id,
+            last_patient_id=part.last_patient_id,
+            finished_at__isnull=True,
+        )
+        .exclude(pk=part.pk)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
 
 
 def _begin_anew_where_nothing_stands(run: ScanRun, rule: Rule) -> None:
@@ -115,7 +161,9 @@ def _begin_anew_where_nothing_stands(run: ScanRun, rule: Rule) -> None:
     run.save(update_fields=["is_from_raw"])
 
 
-def _finish_part(part: ScanPart, report: RunReport, *, at: datetime) -> None:
+def _finish_part(
+    part: ScanPart, report: RunReport, as_written: Callable[[], tuple[str, ...]], *, at: datetime
+) -> None:
     with acting(rows=EVERYTHING):
         # Of two parts that finish at once the second sees the first, and sums up.
         run = ScanRun.objects.select_for_update().get(pk=part.run_id)
@@ -124,14 +172,14 @@ def _finish_part(part: ScanPart, report: RunReport, *, at: datetime) -> None:
         part.save()
         parts = list(run.parts.all())
         if all(each.finished_at for each in parts):
-            _finish_run(run, parts)
+            _finish_run(run, parts, as_written)
 
 
-def _finish_run(run: ScanRun, parts: list[ScanPart]) -> None:
+def _finish_run(run: ScanRun, parts: list[ScanPart], as_written: Callable[[], tuple[str, ...]]) -> None:
     total = RunReport(rule=run.rule, version=run.rule_version)
     for part in parts:
         total.add(_from_counts(run, part.counts))
-    scan.close_run(run=run, report=total)
+    scan.close_run(run=run, report=total, as_written=as_written)
     # The run was over when its last part was, not when it would have been without waiting.
     run.finished_at = max(part.finished_at for part in parts if part.finished_at)
     # A part that a dying worker left behind noted its failures twice.

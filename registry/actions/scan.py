@@ -2,17 +2,18 @@
 
 Repeatable: the same record on the same date adds a run row and nothing else.
 
-Whoever is judged by a whole run is chosen by pre-selection; a night (night.py) passes over those whose
-record and calendar have not changed since a whole run found them as they are.
+A whole run asks whose answers stand (queries/answers.py) and judges the others; one *from raw* asks nobody's
+earlier answer: pre-selection chooses from everybody, and fingerprints say whose record is the same.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
@@ -21,27 +22,35 @@ from registry.access.scope import EVERYTHING, acting
 from registry.actions import alerts, canaries
 from registry.actions.alerts import Counts
 from registry.actions.canaries import CanaryResult
-from registry.actions.judging import Failure, judge_batch, judge_unstored, lock_patients, note_failures
+from registry.actions.judging import Failure, judge_batch, judge_unstored, lock_patients
 from registry.actions.preselection import keep_ready
+from registry.actions.wake_ups import note_clear, note_same_record, replace_notes
 from registry.models import ScanRun, WaitingEvaluation
 from registry.monitoring.catalogue import RULES, by_key
 from registry.monitoring.rule import Rule
 from registry.queries import evidence, wake_ups
+from registry.queries.answers import NO_NOTES, Notes, notes_in, notes_of, standings
+from registry.queries.closed_windows import LOOKS_AHEAD_DAYS, next_closings
 from registry.queries.dictionaries import lists_of
-from registry.queries.evidence import BATCH, Candidate, Span
-from registry.queries.fingerprints import Parts, answered_before, fingerprints
+from registry.queries.evidence import BATCH, Span
+from registry.queries.fingerprints import InForce, Parts, answered_before, fingerprints, in_force
 from registry.queries.missed_nights import missed_since
 from registry.queries.preselection import Readings, patients_who_could, standing_alerts
 
 logger = logging.getLogger(__name__)
 
 Trigger = Literal["night", "command", "start"]
+_T = TypeVar("_T")
 
 # Key of PostgreSQL's advisory locks: one whole run of a rule at a time.
 _RULE_LOCK = 73
 
 # Patients of one range: what a night's task takes at once, and what bounds the memory of a run.
 SPAN = 10_000
+# Where earlier answers stand for nearly everybody, ranges are so many times wider: each has its own costs.
+_WIDER = 5
+# More patients to ask in one range are chosen from first, as in a run from raw.
+_MANY = 2_500
 # The furthest that any site's date is ahead of UTC, and behind it.
 _FURTHEST_AHEAD = timedelta(hours=14)
 _FURTHEST_BEHIND = timedelta(hours=12)
@@ -93,19 +102,25 @@ def run_rules(
     trigger: Trigger,
     rules: Sequence[Rule] = RULES,
     patient_ids: Sequence[int] | None = None,
+    is_from_raw: bool = False,
 ) -> list[RunReport]:
     """Judge by each rule everybody who could have a finding, store the alerts, return the reports.
 
+    Whose answer of an earlier run stands is not asked again, unless `is_from_raw`, or there is no run of the
+    last week to build on.
     A run of every rule over everybody at today's date also settles the evaluations that were waiting
     when it began, but those of patients for whom a rule failed.
     """
     is_whole = patient_ids is None and len(rules) == len(RULES)
-    waiting = _waiting_now() if is_whole and as_of is None else []
-    reports = _run(rules, as_of=as_of, at=at, trigger=trigger, patient_ids=patient_ids)
+    waiting, notes = _waiting_now() if is_whole and as_of is None else ([], NO_NOTES)
+    reports = _run(
+        rules, as_of=as_of, at=at, trigger=trigger, patient_ids=patient_ids, is_from_raw=is_from_raw
+    )
     if waiting:
         failed = {failure.patient_id for report in reports for failure in report.failures}
         with acting(rows=EVERYTHING):
             WaitingEvaluation.objects.filter(pk__in=waiting).exclude(patient_id__in=failed).delete()
+    _settle(notes)
     return reports
 
 
@@ -144,15 +159,6 @@ def recount(
     return differences, len(everybody)
 
 
-@dataclass(slots=True)
-class _Shared:
-    """What rules judged one after the other over one range read once."""
-
-    readings: Readings = field(default_factory=dict)
-    parts: Parts = field(default_factory=dict)
-    in_scope: int | None = None
-
-
 def _run(
     rules: Sequence[Rule],
     *,
@@ -160,9 +166,9 @@ def _run(
     at: datetime,
     trigger: Trigger,
     patient_ids: Sequence[int] | None,
+    is_from_raw: bool,
 ) -> list[RunReport]:
     """Run the rules side by side, range after range, so that they share what they read."""
-    reports = [RunReport(rule=rule.key, version=rule.version) for rule in rules]
     # What the calendar called for in a night that is outstanding is found late, whoever finds it.
     missed = missed_since(at=at) if as_of is None else None
     with ExitStack() as locks:
@@ -170,28 +176,46 @@ def _run(
         for rule in sorted(rules, key=lambda rule: rule.key):
             locks.enter_context(one_run_at_a_time(rule=rule))
         with acting(rows=EVERYTHING, reason="scan"):
+            is_from_raw = (
+                is_from_raw
+                or patient_ids is not None
+                or not all(wake_ups.can_build_on_earlier(rule=rule, as_of=as_of, at=at) for rule in rules)
+            )
             runs = [
-                open_run(
-                    rule=rule,
-                    as_of=as_of,
-                    at=at,
-                    trigger=trigger,
-                    is_whole=patient_ids is None,
-                    missed_since=missed,
+                (
+                    rule,
+                    open_run(
+                        rule=rule,
+                        as_of=as_of,
+                        at=at,
+                        trigger=trigger,
+                        is_whole=patient_ids is None,
+                        is_from_raw=is_from_raw,
+                        missed_since=missed,
+                    ),
                 )
                 for rule in rules
             ]
-            spans = evidence.spans(size=SPAN)
-        for span in spans if patient_ids is None else ():
-            shared = _Shared()
-            for rule, run, report in zip(rules, runs, reports, strict=True):
-                report.add(judge_span(rule=rule, run=run, span=span, shared=shared))
-        for rule, run, report in zip(rules, runs, reports, strict=True):
-            if patient_ids is not None:
-                report.add(_judge_only(rule, run, patient_ids))
+            spans = evidence.spans(size=span_size(is_from_raw=is_from_raw))
+        reports = [RunReport(rule=rule.key, version=rule.version) for rule in rules]
+        parts = (
+            [_judge_only(runs, patient_ids)]
+            if patient_ids is not None
+            else (judge_span(runs=runs, span=span) for span in spans)
+        )
+        for part in parts:
+            for report, its in zip(reports, part, strict=True):
+                report.add(its)
+        as_written = canaries_as_written(at=at)
+        for (_, run), report in zip(runs, reports, strict=True):
             with acting(rows=EVERYTHING):
-                close_run(run=run, report=report)
+                close_run(run=run, report=report, as_written=as_written)
     return reports
+
+
+def span_size(*, is_from_raw: bool) -> int:
+    """Return how many patients a range of a run holds."""
+    return SPAN if is_from_raw else SPAN * _WIDER
 
 
 def open_run(
@@ -219,7 +243,12 @@ def open_run(
     )
 
 
-def close_run(*, run: ScanRun, report: RunReport) -> None:
+def canaries_as_written(*, at: datetime) -> Callable[[], tuple[str, ...]]:
+    """Return what says how the canaries differ from how they were written, and asks once for several runs."""
+    return cache(lambda: canaries.ensure(at=at))
+
+
+def close_run(*, run: ScanRun, report: RunReport, as_written: Callable[[], tuple[str, ...]]) -> None:
     """Write what the run came to."""
     for name, value in asdict(report.counts).items():
         setattr(run, name, value)
@@ -231,16 +260,18 @@ def close_run(*, run: ScanRun, report: RunReport) -> None:
     run.seconds = report.seconds
     run.finished_at = run.started_at + timedelta(seconds=report.seconds)
     if run.is_whole:
-        _look_for_canaries(run)
+        _look_for_canaries(run, as_written)
     run.save()
 
 
-def _look_for_canaries(run: ScanRun) -> None:
+def _look_for_canaries(run: ScanRun, as_written: Callable[[], tuple[str, ...]]) -> None:
     """Write whether the rule finds what it must; in no way may the looking undo the run."""
     rule = by_key(run.rule)
     try:
+        # What it wrote stays, even where the rule fails.
+        changed = as_written()
         with transaction.atomic():
-            result = canaries.find(rule=rule, as_of=run.as_of, at=run.started_at)
+            result = canaries.find(rule=rule, as_of=run.as_of, at=run.started_at, changed=changed)
     except SoftTimeLimitExceeded:
         raise
     except Exception as error:  # a rule that fails for a canary has not found it (G-9)
@@ -251,117 +282,228 @@ def _look_for_canaries(run: ScanRun) -> None:
     run.canary_problems = list(result.problems)
 
 
-def judge_span(*, rule: Rule, run: ScanRun, span: Span, shared: _Shared | None = None) -> RunReport:
-    """Judge whom a run has to look at in a range of the patients. Repeating it changes nothing."""
+@dataclass(slots=True)
+class _Shared:
+    """What rules judged over one range read once; `by` and `notes` before anything else."""
+
+    by: InForce
+    notes: Notes
+    readings: Readings = field(default_factory=dict)
+    parts: Parts = field(default_factory=dict)
+
+
+def judge_span(*, runs: Sequence[tuple[Rule, ScanRun]], span: Span) -> list[RunReport]:
+    """Judge whom runs have to look at in a range of the patients. Repeating it changes nothing.
+
+    The runs are of one instant and date, and all from raw or none.
+    """
     began = perf_counter()
-    shared = shared or _Shared()
-    latest_day = run.as_of or (run.started_at + _FURTHEST_AHEAD).date()
-    if run.is_from_raw:
-        keep_ready(rules=[rule], first_id=span.first_id, last_id=span.last_id)
+    reports = [RunReport(rule=rule.key, version=rule.version) for rule, _ in runs]
+    [(_, run), *_] = runs
     with acting(rows=EVERYTHING):
-        if shared.in_scope is None:
-            shared.in_scope = evidence.count_in_scope(span=span, as_of=run.as_of, at=run.started_at)
-        whom = _whom(rule, run, span, latest_day, shared.readings)
-    report = RunReport(rule=rule.key, version=rule.version, patients_in_scope=shared.in_scope)
-    if run.is_from_raw:
-        whom = _pass_over_answered(rule, run, span, whom, report, shared)
-    _judge(rule, run, whom, report)
-    report.seconds = perf_counter() - began
-    return report
-
-
-def _pass_over_answered(
-    rule: Rule, run: ScanRun, span: Span, whom: Sequence[int], report: RunReport, shared: _Shared
-) -> list[int]:
-    """Return whom the rule has not answered yet on the very record that stands; count the others."""
-    with acting(rows=EVERYTHING):
-        there = evidence.days_of_sites(as_of=run.as_of, at=run.started_at, patient_ids=whom)
-        numbers = fingerprints(rule=rule, patient_ids=whom, parts=shared.parts)
-        answered = answered_before(rule=rule, candidates=there, numbers=numbers)
-        standing = standing_alerts(rule=rule, first_id=span.first_id, last_id=span.last_id)
-    stands = sum(standing.get(patient_id, 0) for patient_id in answered)
-    report.patients_unchanged = sum(each.is_in_scope for each in there if each.patient_id in answered)
-    report.counts.findings += stands
-    report.counts.unchanged += stands
-    return [patient_id for patient_id in whom if patient_id not in answered]
-
-
-def _judge_only(rule: Rule, run: ScanRun, patient_ids: Sequence[int]) -> RunReport:
-    """Judge those of a few patients who could have a finding."""
-    began = perf_counter()
-    latest_day = run.as_of or (run.started_at + _FURTHEST_AHEAD).date()
-    with acting(rows=EVERYTHING):
-        few = evidence.candidates(as_of=run.as_of, at=run.started_at, patient_ids=patient_ids)
-        could = patients_who_could(
-            rule=rule, latest_day=latest_day, first_id=min(patient_ids), last_id=max(patient_ids)
+        by = in_force(rules=[rule for rule, _ in runs])
+        standing = standings(
+            by=by,
+            as_of=run.as_of,
+            at=run.started_at,
+            span=span,
+            anew=run.is_from_raw,
         )
-    whom = [candidate.patient_id for candidate in few if could is None or candidate.patient_id in could]
-    in_scope = sum(candidate.is_in_scope for candidate in few)
-    report = RunReport(rule=rule.key, version=rule.version, patients_in_scope=in_scope)
-    _judge(rule, run, whom, report)
-    report.seconds = perf_counter() - began
-    return report
+        shared = _Shared(by, notes_in(span=span) if run.is_from_raw else NO_NOTES)
+    common = perf_counter() - began
+    whom: dict[str, frozenset[int]] = {}
+    for (rule, run), report in zip(runs, reports, strict=True):
+        began = perf_counter()
+        its = standing[rule.key]
+        report.patients_in_scope, report.patients_unchanged = its.in_scope, its.unchanged
+        to_ask: Sequence[int] = its.to_ask
+        if run.is_from_raw or len(to_ask) > _MANY:
+            if shared.notes is NO_NOTES:
+                with acting(rows=EVERYTHING):
+                    shared.notes = notes_in(span=span)
+            to_ask = _pass_over_answered(rule, run, _could(rule, run, span, to_ask, shared), report, shared)
+        whom[rule.key] = frozenset(to_ask)
+        _count_standing(rule, span, whom[rule.key], report)
+        report.seconds = perf_counter() - began
+    began = perf_counter()
+    own = _judge(runs, by, whom, reports)
+    common += perf_counter() - began - own
+    for report in reports:
+        report.seconds += common / len(reports)
+    return reports
 
 
-def _whom(rule: Rule, run: ScanRun, span: Span, latest_day: date, readings: Readings) -> list[int]:
-    """Say who is to be judged: who could have a finding, in a night of these only who may have changed."""
-    could: set[int] | None = set()
-    if run.is_from_raw or rule.is_selected_by_date:
+def _could(rule: Rule, run: ScanRun, span: Span, to_ask: Sequence[int], shared: _Shared) -> list[int]:
+    """Say who of a range could have a finding, and keep that the others could not."""
+    latest_day = run.as_of or (run.started_at + _FURTHEST_AHEAD).date()
+    earliest_day = run.as_of or (run.started_at - _FURTHEST_BEHIND).date()
+    keep_ready(rules=[rule], first_id=span.first_id, last_id=span.last_id)
+    with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
         could = patients_who_could(
             rule=rule,
             latest_day=latest_day,
-            earliest_day=run.as_of or (run.started_at - _FURTHEST_BEHIND).date(),
+            earliest_day=earliest_day,
             first_id=span.first_id,
             last_id=span.last_id,
-            readings=readings,
+            readings=shared.readings,
         )
-    whom = set(evidence.everybody_in(span=span)) if could is None else could
-    whom |= wake_ups.failed(rule=rule, span=span)
-    if not run.is_from_raw:
-        whom -= wake_ups.asleep(rule=rule, on=latest_day, span=span)
-        whom |= wake_ups.called(rule=rule, on=latest_day, span=span)
-    return sorted(whom)
+        if could is None:
+            return list(to_ask)
+        could |= wake_ups.failed(rule=rule, span=span)
+        clear = [patient_id for patient_id in to_ask if patient_id not in could]
+        wakes = _days_they_wake(rule=rule, patient_ids=clear, latest_day=latest_day, span=span)
+    for few in _batches(clear):
+        with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
+            lock_patients(patient_ids=few)
+            note_clear(
+                rule=rule,
+                by=shared.by,
+                wakes={patient_id: wakes[patient_id] for patient_id in few},
+                on=earliest_day,
+                at=run.started_at,
+                notes=shared.notes,
+            )
+    return [patient_id for patient_id in to_ask if patient_id in could]
 
 
-def _judge(rule: Rule, run: ScanRun, whom: Sequence[int], report: RunReport) -> None:
-    """Judge and store in batches, and count into the report."""
-    late = dict.fromkeys(whom, run.missed_since) if run.missed_since else None
+def _pass_over_answered(
+    rule: Rule, run: ScanRun, whom: Sequence[int], report: RunReport, shared: _Shared
+) -> list[int]:
+    """Return whom the rule has not answered yet on the very record that stands; count the others."""
+    with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
+        there = evidence.days_of_sites(as_of=run.as_of, at=run.started_at, patient_ids=whom)
+        numbers = fingerprints(rule=rule, patient_ids=whom, parts=shared.parts)
+        answered = answered_before(rule=rule, candidates=there, numbers=numbers)
+    for few in _batches(sorted(answered)):
+        with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
+            lock_patients(patient_ids=few)
+            note_same_record(rule=rule, by=shared.by, patient_ids=few, notes=shared.notes)
+    report.patients_unchanged += sum(each.is_in_scope for each in there if each.patient_id in answered)
+    return [patient_id for patient_id in whom if patient_id not in answered]
+
+
+def _count_standing(rule: Rule, span: Span, whom: Collection[int], report: RunReport) -> None:
+    """Count the findings of whoever is not judged again."""
+    with acting(rows=EVERYTHING):
+        standing = standing_alerts(rule=rule, first_id=span.first_id, last_id=span.last_id)
+    stands = sum(count for patient_id, count in standing.items() if patient_id not in whom)
+    report.counts.findings += stands
+    report.counts.unchanged += stands
+
+
+def _judge_only(runs: Sequence[tuple[Rule, ScanRun]], patient_ids: Sequence[int]) -> list[RunReport]:
+    """Judge those of a few patients who could have a finding."""
+    began = perf_counter()
+    reports = [RunReport(rule=rule.key, version=rule.version) for rule, _ in runs]
+    [(_, run), *_] = runs
+    latest_day = run.as_of or (run.started_at + _FURTHEST_AHEAD).date()
+    whom: dict[str, frozenset[int]] = {}
+    with acting(rows=EVERYTHING):
+        by = in_force(rules=[rule for rule, _ in runs])
+        few = evidence.candidates(as_of=run.as_of, at=run.started_at, patient_ids=patient_ids)
+        for (rule, _), report in zip(runs, reports, strict=True):
+            could = patients_who_could(
+                rule=rule, latest_day=latest_day, first_id=min(patient_ids), last_id=max(patient_ids)
+            )
+            whom[rule.key] = frozenset(
+                one.patient_id for one in few if could is None or one.patient_id in could
+            )
+            report.patients_in_scope = sum(candidate.is_in_scope for candidate in few)
+    _judge(runs, by, whom, reports)
+    for report in reports:
+        report.seconds = (perf_counter() - began) / len(reports)
+    return reports
+
+
+def _judge(
+    runs: Sequence[tuple[Rule, ScanRun]],
+    by: InForce,
+    whom: Mapping[str, Collection[int]],
+    reports: Sequence[RunReport],
+) -> float:
+    """Judge and store in batches, count into the reports, and return the seconds that were the rules' own."""
+    rules = [rule for rule, _ in runs]
+    [(_, run), *_] = runs
+    everybody = sorted({patient_id for ids in whom.values() for patient_id in ids})
+    late = dict.fromkeys(everybody, run.missed_since) if run.missed_since else None
     # A few patients as of some date: the next night brings them back to today's.
     again_on = None if run.is_whole else run.started_at.date()
-    for start in range(0, len(whom), BATCH):
-        with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
-            ids = whom[start : start + BATCH]
+    reason = f"scan {rules[0].key}" if len(rules) == 1 else "scan"
+    own = 0.0
+    for start in range(0, len(everybody), BATCH):
+        with acting(rows=EVERYTHING, reason=reason):
+            ids = everybody[start : start + BATCH]
             lock_patients(patient_ids=ids)
+            # Before the histories are read: see queries/answers.py and queries/fingerprints.py.
+            notes = notes_of(patient_ids=ids)
+            numbers = _numbers(rules, whom, ids) if run.is_whole and run.is_from_raw else None
             batch = evidence.candidates(as_of=run.as_of, at=run.started_at, patient_ids=ids)
-            # Before the histories are read: see queries/fingerprints.py.
-            numbers = fingerprints(rule=rule, patient_ids=ids) if run.is_whole and run.is_from_raw else None
-            counts, failed = judge_batch(
-                rule=rule,
+            outcomes = judge_batch(
+                rules=rules,
+                by=by,
                 batch=batch,
+                whom=whom,
                 at=run.started_at,
                 is_whole=run.is_whole,
+                notes=notes,
                 late_since=late,
                 again_on=again_on,
                 numbers=numbers,
+                runs={rule.key: its for rule, its in runs},
             )
-            note_failures(failed=failed, rule=rule, batch=batch, run=run, at=run.started_at)
-        report.counts.add(counts)
-        report.failures.extend(failed)
-        report.patients_judged += sum(candidate.is_in_scope for candidate in batch)
-    passed_over = max(0, report.patients_in_scope - report.patients_judged - report.patients_unchanged)
-    if run.is_from_raw:
-        report.patients_skipped_as_clear = passed_over
-    else:
-        report.patients_unchanged = passed_over
-    report.patients_judged -= len({failure.patient_id for failure in report.failures})
+        for report in reports:
+            outcome = outcomes[report.rule]
+            report.counts.add(outcome.counts)
+            report.failures.extend(outcome.failures)
+            report.seconds += outcome.seconds
+            own += outcome.seconds
+            report.patients_judged += sum(
+                each.is_in_scope for each in batch if each.patient_id in whom[report.rule]
+            )
+    for report in reports:
+        report.patients_skipped_as_clear = max(
+            0, report.patients_in_scope - report.patients_judged - report.patients_unchanged
+        )
+        report.patients_judged -= len({failure.patient_id for failure in report.failures})
+    return own
 
 
-def _waiting_now() -> list[int]:
+def _numbers(
+    rules: Sequence[Rule], whom: Mapping[str, Collection[int]], ids: Sequence[int]
+) -> dict[str, dict[int, int]]:
+    parts: Parts = {}
+    return {
+        rule.key: fingerprints(rule=rule, patient_ids=[pk for pk in ids if pk in whom[rule.key]], parts=parts)
+        for rule in rules
+    }
+
+
+def _days_they_wake(
+    *, rule: Rule, patient_ids: Sequence[int], latest_day: date, span: Span
+) -> dict[int, date | None]:
+    """Return by patient the day from which, by the calendar alone, they could have a finding."""
+    if not rule.is_selected_by_date:
+        return dict.fromkeys(patient_ids)
+    closings = next_closings(latest_day=latest_day, first_id=span.first_id, last_id=span.last_id)
+    at_the_latest = latest_day + timedelta(days=LOOKS_AHEAD_DAYS)
+    return {patient_id: closings.get(patient_id, at_the_latest) for patient_id in patient_ids}
+
+
+def _waiting_now() -> tuple[list[int], Notes]:
+    """Return the rows of *to be judged*, and the notes of those who wait."""
     with acting(rows=EVERYTHING):
-        return list(WaitingEvaluation.objects.values_list("pk", flat=True))
+        waiting = dict(WaitingEvaluation.objects.values_list("pk", "patient_id"))
+        return list(waiting), notes_of(patient_ids=sorted(set(waiting.values())))
 
 
-def _batches(everybody: Sequence[Candidate]) -> Iterator[Sequence[Candidate]]:
+def _settle(notes: Notes) -> None:
+    for few in _batches(sorted(notes.ids)):
+        with acting(rows=EVERYTHING):
+            lock_patients(patient_ids=few)
+            replace_notes(notes=notes.only(few))
+
+
+def _batches(everybody: Sequence[_T]) -> Iterator[Sequence[_T]]:
     for start in range(0, len(everybody), BATCH):
         yield everybody[start : start + BATCH]
 

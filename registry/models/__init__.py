@@ -29,7 +29,7 @@ from registry.models.locking import RecordLock, Unlocking
 from registry.models.notification import AlertNews, Notification, NotificationPreference
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
-from registry.models.preselection import LabsToRepack, PackedLabs, ReportScreening
+from registry.models.preselection import AnswersToRenew, LabsToRepack, PackedLabs, ReportScreening
 from registry.models.question import Question, QuestionMessage
 from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
 from registry.models.site_stay import SiteStay
@@ -45,6 +45,7 @@ __all__ = [
     "Alert",
     "AlertMove",
     "AlertNews",
+    "AnswersToRenew",
     "AnnualContact",
     "ApiKey",
     "AuditEvent",

@@ -40,7 +40,7 @@ from registry.models.locking import RecordLock, Unlocking
 from registry.models.notification import AlertNews, Notification, NotificationPreference
 from registry.models.patient import Course, Infusion, Patient
 from registry.models.people import Membership, User
-from registry.models.preselection import LabsToRepack, PackedLabs, ReportScreening
+from registry.models.preselection import AnswersToRenew, LabsToRepack, PackedLabs, ReportScreening
 from registry.models.question import Question, QuestionMessage
 from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
 from registry.models.site_stay import SiteStay
@@ -308,9 +308,12 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     ScanFailure: _nothing(MACHINERY, "id run patient rule at error settled_at"),
     PackedLabs: _nothing(MACHINERY, "patient packed_as counts others"),
     LabsToRepack: _nothing(MACHINERY, "id patient"),
+    AnswersToRenew: _nothing(MACHINERY, "id patient"),
     ReportScreening: _nothing(MACHINERY, "id event number patient lists names_malignancy"),
     WaitingEvaluation: _nothing(MACHINERY, "id patient since attempts not_before"),
-    Judgement: _nothing(MACHINERY, "id patient rule rule_version at as_of wake_on seen"),
+    Judgement: _nothing(
+        MACHINERY, "id patient rule rule_version at as_of wake_on seen answered_as notes is_clear"
+    ),
     DueRun: _nothing(MACHINERY, "id job due_at state attempts error finished_at"),
     AlertNews: _nothing(MACHINERY, "id alert kind purpose since"),
     Notification: _nothing(

@@ -35,6 +35,25 @@ class LabsToRepack(models.Model):
         return str(self.patient_id)
 
 
+class AnswersToRenew(models.Model):
+    """A change of a patient's record that the answers kept in Judgement may not speak for.
+
+    One for each row of *to be judged*, made by a trigger with it, in the transaction of the change; only
+    ever added, so that who saves waits for nobody. What answers hold of them: queries/answers.py.
+    """
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+", db_index=False)
+
+    class Meta:
+        indexes = [
+            # judging one patient asks for theirs
+            models.Index(fields=["patient"], name="answers_to_renew_of_patient")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.patient_id)
+
+
 class ReportScreening(models.Model):
     """Whether one report of an adverse event names a malignancy: 0 is the first report, then follow-ups.
 

@@ -29,11 +29,14 @@ class WaitingEvaluation(models.Model):
 
 
 class Judgement(models.Model):
-    """When a rule judged a patient last for that patient's own sake, and when the calendar calls again.
+    """What a rule answered last of a patient, and until when the answer stands.
 
     `wake_on`: from that date on the calendar alone may change what the rule says; empty: only a changed
-    record can. A patient without a row was clear, or was never judged, in the latest whole run. `seen`:
-    the fingerprint of the record that was judged (queries/fingerprints.py); empty: not taken.
+    record can. `is_clear`: the patient could have no finding and was not judged. `seen`: the fingerprint of
+    the record that was judged (queries/fingerprints.py); empty: not taken.
+    `answered_as`: the number of the version, limits, lists and code that answered; empty: nothing to rely
+    on, because the rule failed since. `notes`: which notes of AnswersToRenew the answer has taken into
+    account (queries/answers.py).
     """
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -43,6 +46,9 @@ class Judgement(models.Model):
     as_of = models.DateField()
     wake_on = models.DateField(null=True)
     seen = models.BigIntegerField(null=True)
+    answered_as = models.BigIntegerField(null=True)
+    notes = models.BigIntegerField(default=0, db_default=0)
+    is_clear = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
-from registry.monitoring.evidence import History, LabPoint
+from registry.monitoring.evidence import History, LabPoint, Support
 
 Lineage = Literal["ANC", "PLT", "HGB"]
 DayState = Literal["low", "supported", "not_low"]
@@ -124,14 +125,27 @@ def days_of(
     *, history: History, course: Course, lineage: Lineage, limits: CountLimits
 ) -> tuple[DayCount, ...]:
     """Return the evaluable days of a lineage in a course, oldest first (CYT-1 to CYT-3)."""
+    points = tuple(history.labs.get(lineage, ()))
+    return _days_of(points, tuple(history.supports), course, lineage, limits)
+
+
+# Rules 2, 3 and 4 ask for the same days of a patient one after the other.
+@lru_cache(maxsize=32)
+def _days_of(
+    points: tuple[LabPoint, ...],
+    supports: tuple[Support, ...],
+    course: Course,
+    lineage: Lineage,
+    limits: CountLimits,
+) -> tuple[DayCount, ...]:
     limit = limits.low_below(lineage)
     first, last = course.day_zero, course.last_seen_on
     by_day: dict[date, list[LabPoint]] = {}
-    for point in history.labs.get(lineage, ()):
+    for point in points:
         # CYT-1: what cannot be evaluated is removed before the lowest result of the day is chosen.
         if first <= point.collected_on <= last and (not point.comparator or is_evaluable(point, limit)):
             by_day.setdefault(point.collected_on, []).append(point)
-    hidden = _hidden_spans(history, limits.hidden_days_by_support(lineage))
+    hidden = _hidden_spans(supports, limits.hidden_days_by_support(lineage))
     return tuple(_day_count(on, by_day[on], limit, hidden) for on in sorted(by_day))
 
 
@@ -151,11 +165,11 @@ def _day_count(
     return DayCount(on, lowest, "supported" if is_hidden else "not_low", ())
 
 
-def _hidden_spans(history: History, hidden_days: Mapping[str, int]) -> list[tuple[date, date]]:
+def _hidden_spans(supports: Sequence[Support], hidden_days: Mapping[str, int]) -> list[tuple[date, date]]:
     """CYT-3: supports given before day 0 or in an earlier course hide counts as well."""
     return [
         (support.given_on, support.given_on + timedelta(days=hidden_days[support.kind]))
-        for support in history.supports
+        for support in supports
         if support.kind in hidden_days
     ]
 

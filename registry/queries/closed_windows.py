@@ -20,6 +20,8 @@ from registry.queries.packed_columns import Ints, packed_columns, unpacked
 
 # The dates of two sites differ by no more at one instant, and a change made meanwhile counts as made (G-2).
 SITES_DIFFER_BY = timedelta(days=2)
+# How far ahead closing windows are looked for: everybody is looked at again by then.
+LOOKS_AHEAD_DAYS = 400
 
 _EPOCH = date(1970, 1, 1)  # that of numpy's days
 
@@ -65,12 +67,32 @@ class _Courses:
 
 def patients_with_closed_windows(*, latest_day: date, first_id: int, last_id: int) -> set[int]:
     """Return who could have a visit overdue on a day up to `latest_day`, judged in one run."""
+    # Overdue from the day after closing on (OVD-4).
+    closings = _closings(latest_day, first_id, last_id, closed_by=latest_day - timedelta(days=1))
+    return {patient_id for patient_id, _ in closings}
+
+
+def next_closings(*, latest_day: date, first_id: int, last_id: int) -> dict[int, date]:
+    """Return the first day after `latest_day` on which a visit not recorded could become overdue, by patient.
+
+    As the record stands, and no further than the look ahead of the rule: who is missing has none until then.
+    """
+    closed_by = latest_day + timedelta(days=LOOKS_AHEAD_DAYS)
+    found: dict[int, date] = {}
+    for patient_id, closes_on in _closings(latest_day, first_id, last_id, closed_by=closed_by):
+        if closes_on >= latest_day:
+            overdue_on = closes_on + timedelta(days=1)
+            found[patient_id] = min(found.get(patient_id, overdue_on), overdue_on)
+    return found
+
+
+def _closings(latest_day: date, first_id: int, last_id: int, *, closed_by: date) -> set[tuple[int, date]]:
+    """Return whose windows close without a record up to `closed_by`, and when."""
     asked: dict[str, Any] = {
         "first": first_id,
         "last": last_id,
         "epoch": _EPOCH,
-        # Overdue from the day after closing on (OVD-4).
-        "closed_by": latest_day - timedelta(days=1),
+        "closed_by": closed_by,
         "recorded_by": latest_day - SITES_DIFFER_BY,
     }
     courses = _courses(asked)
@@ -79,10 +101,10 @@ def patients_with_closed_windows(*, latest_day: date, first_id: int, last_id: in
     codes = _codes_of(schedules, years=_years(courses))
     recorded = _recorded(courses, {**asked, "codes": codes})
     number_of = {code: number for number, code in enumerate(codes, start=1)}
-    found: set[int] = set()
+    found: set[tuple[int, date]] = set()
     for study_id in studies:
         its = courses.study == study_id
-        found |= _with_closed_windows(
+        found |= _unrecorded(
             schedules[study_id], courses.of_study(study_id), recorded[its], number_of, years=_years(courses)
         )
     return found
@@ -122,15 +144,15 @@ def _recorded(courses: _Courses, asked: dict[str, Any]) -> Flags:
     return found
 
 
-def _with_closed_windows(
+def _unrecorded(
     versions: tuple[ScheduleVersion, ...],
     courses: _Courses,
     recorded: Flags,
     number_of: Mapping[str, int],
     *,
     years: int,
-) -> set[int]:
-    could = np.zeros(len(courses.course), dtype=bool)
+) -> set[tuple[int, date]]:
+    found: set[tuple[int, date]] = set()
     known: set[str] = set()
     for position, version in enumerate(versions):
         held = _could_hold(versions, position, courses.day_zero)
@@ -146,9 +168,10 @@ def _with_closed_windows(
                 for later in versions[position + 1 :]:
                     # A later version moves or drops what had not opened when it took effect.
                     is_owed &= opens <= np.datetime64(later.effective_from)
-                could |= is_owed & ~recorded[:, number_of[code]]
+                could = is_owed & ~recorded[:, number_of[code]]
+                found |= set(zip(courses.patient[could].tolist(), closes[could].tolist(), strict=True))
         known |= codes
-    return set(courses.patient[could].tolist())
+    return found
 
 
 def _could_begin(

@@ -6,10 +6,10 @@ patient.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.db import connection
@@ -22,6 +22,9 @@ from registry.monitoring.evidence import Event, EventReport, History, LabPoint, 
 from registry.monitoring.rule import KINDS, Kind
 
 BATCH = 500
+
+# A night makes millions of them: without the checks of `LabPoint._make`.
+_POINT = partial(tuple.__new__, LabPoint)
 
 
 class NotEverybodyIsSeen(RuntimeError):
@@ -92,6 +95,9 @@ class PackedHistory:
     supports: Sequence[tuple[Any, ...]]
     events: Sequence[tuple[Any, ...]]
 
+    # What was unpacked already, for rules that read the same record one after the other.
+    _unpacked: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
     def part(self, *, analytes: Sequence[str], reads: frozenset[Kind]) -> "PackedHistory":
         """Return only what a rule reads, as `packed_histories` would have given it."""
         return replace(
@@ -114,26 +120,43 @@ class PackedHistory:
             follow_up_end_reason=end_reason,
             cause_of_death=cause_of_death,
             schedules=self.schedules,
-            visits=tuple(
-                RecordedVisit(
-                    visit_id=visit_id,
-                    code=code,
-                    day_zero=day_zero,
-                    status=status,
-                    visited_on=visited_on,
-                    new_malignancy=answer,
-                    new_malignancy_text=text,
-                    entered_on=entered_at.date(),
-                )
-                for visit_id, code, day_zero, status, visited_on, answer, text, entered_at in self.visits
-            ),
+            visits=self._once("visits", self.visits, _recorded_visit),
             labs={
-                analyte: tuple(map(LabPoint._make, zip(*columns, strict=True)))
+                analyte: self._once(analyte, columns, _POINT, transposed=True)
                 for analyte, columns in self.labs.items()
             },
-            supports=tuple(Support(given_on, kind) for given_on, kind in self.supports),
-            events=tuple(_event(row) for row in self.events),
+            supports=self._once("supports", self.supports, _support),
+            events=self._once("events", self.events, _event),
         )
+
+    def _once(
+        self, name: str, rows: Sequence[Any], make: Callable[[Any], Any], *, transposed: bool = False
+    ) -> tuple[Any, ...]:
+        """Unpack one kind of rows, or one analyte's columns, unless that was done for another rule."""
+        if not rows:
+            return ()
+        if name not in self._unpacked:
+            self._unpacked[name] = tuple(map(make, zip(*rows, strict=True) if transposed else rows))
+        found: tuple[Any, ...] = self._unpacked[name]
+        return found
+
+
+def _recorded_visit(row: tuple[Any, ...]) -> RecordedVisit:
+    visit_id, code, day_zero, status, visited_on, answer, text, entered_at = row
+    return RecordedVisit(
+        visit_id=visit_id,
+        code=code,
+        day_zero=day_zero,
+        status=status,
+        visited_on=visited_on,
+        new_malignancy=answer,
+        new_malignancy_text=text,
+        entered_on=entered_at.date(),
+    )
+
+
+def _support(row: tuple[Any, ...]) -> Support:
+    return Support(*row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,23 +186,6 @@ def spans(*, size: int) -> list[Span]:
 
 
 _NO_END = 2**63 - 1
-
-
-def count_in_scope(*, span: Span, as_of: date | None, at: datetime) -> int:
-    """Count the patients of a range whom the rules judge on that date, or on today's at their sites."""
-    return int(
-        _rows(
-            """
-            SELECT count(*) FROM registry_patient p JOIN registry_site s ON s.id = p.site_id
-            CROSS JOIN LATERAL (SELECT coalesce(
-                %(as_of)s::date, (%(at)s::timestamptz AT TIME ZONE s.time_zone)::date) AS today) AS site
-            WHERE p.id BETWEEN %(first)s AND %(last)s AND p.enrolled_on <= site.today
-              AND EXISTS (SELECT FROM registry_course c
-                          WHERE c.patient_id = p.id AND c.day_zero <= site.today)
-            """,
-            {"first": span.first_id, "last": span.last_id, "as_of": as_of, "at": at},
-        )[0][0]
-    )
 
 
 def days_of_sites(*, as_of: date | None, at: datetime, patient_ids: Sequence[int]) -> list[Candidate]:
@@ -219,11 +225,17 @@ def everybody_in(*, span: Span) -> list[int]:
 
 
 def packed_histories(
-    *, patient_ids: Sequence[int], analytes: Sequence[str], reads: frozenset[Kind] = frozenset(KINDS)
+    *,
+    patient_ids: Sequence[int],
+    analytes: Sequence[str],
+    reads: frozenset[Kind] = frozenset(KINDS),
+    screened_as: str = "",
 ) -> Iterator[tuple[int, PackedHistory]]:
     """Give the current facts (G-5) of the patients, oldest first, in the order of `patient_ids`.
 
     Only results of `analytes`, and of the rest only the kinds in `reads` (schedules come with visits).
+    `screened_as`: without adverse events none of whose reports named a malignancy when they were screened
+    with these lists (malignancy_words.lists_in_force); no rule in force finds anything in them.
     """
     ids = {"ids": list(patient_ids)}
     patients = {
@@ -249,7 +261,7 @@ def packed_histories(
     schedules = schedules_of_studies(study_ids=studies)
     visits = _visits(ids) if "visits" in reads else {}
     supports = _supports(ids) if "supports" in reads else {}
-    events = _events(ids) if "events" in reads else {}
+    events = _events(ids, screened_as) if "events" in reads else {}
     labs = _labs({**ids, "analytes": list(analytes)}) if analytes else {}
     for patient_id in patient_ids:
         if patient_id in patients:
@@ -306,9 +318,17 @@ def _labs(ids: Mapping[str, Any]) -> dict[int, dict[str, tuple[Any, ...]]]:
     return labs
 
 
-def _events(ids: Mapping[str, Any]) -> dict[int, list[tuple[Any, ...]]]:
+# A screening is of one report that exists, and goes when the report changes (migration 0003).
+_COULD_TELL = """
+    AND (SELECT count(*) FROM registry_reportscreening s
+         WHERE s.event_id = e.id AND s.lists = %(screened_as)s AND NOT s.names_malignancy)
+        <= (SELECT count(*) FROM registry_adverseeventfollowup f WHERE f.event_id = e.id)
+"""
+
+
+def _events(ids: Mapping[str, Any], screened_as: str) -> dict[int, list[tuple[Any, ...]]]:
     return _grouped(
-        """
+        f"""
         SELECT e.patient_id, e.event_id, e.category, e.started_on, e.ended_on, e.aware_on, e.term,
                e.coded_term, e.code_system, e.code, e.narrative,
                (SELECT d.says FROM registry_meddra d WHERE e.code_system = 'MedDRA' AND d.code = e.code),
@@ -318,9 +338,10 @@ def _events(ids: Mapping[str, Any]) -> dict[int, list[tuple[Any, ...]]]:
                                                WHERE f.code_system = 'MedDRA' AND d.code = f.code))
                      FROM registry_adverseeventfollowup f WHERE f.event_id = e.id ORDER BY f.number)
         FROM registry_adverseevent e
-        WHERE e.patient_id = ANY (%(ids)s) ORDER BY e.patient_id, e.id
-        """,
-        ids,
+        WHERE e.patient_id = ANY (%(ids)s) {_COULD_TELL if screened_as else ""}
+        ORDER BY e.patient_id, e.id
+        """,  # noqa: S608 - text of this module
+        {**ids, "screened_as": screened_as},
     )
 
 

@@ -11,6 +11,7 @@ Sixty-four bits: two records of one patient agree by chance once in 10^19 change
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -20,6 +21,18 @@ from django.db import connection
 from registry.monitoring.rule import Kind, Rule
 from registry.queries.evidence import Candidate
 from registry.queries.malignancy_words import lists_in_force
+
+# The files that choose and read patients for the rules.
+_READS = (
+    "answers.py",
+    "closed_windows.py",
+    "evidence.py",
+    "fingerprints.py",
+    "lab_conditions.py",
+    "malignancy_words.py",
+    "packed_labs.py",
+    "preselection.py",
+)
 
 _PATIENTS = """
     SELECT p.id, hash_record_extended(ROW(p.enrolled_on, p.follow_up_ended_on, p.follow_up_end_reason,
@@ -85,7 +98,7 @@ def fingerprints(*, rule: Rule, patient_ids: Sequence[int], parts: Parts | None 
     """
     asked = [_PATIENTS, _COURSES, *(_LABS for _ in rule.reads_labs[:1])]
     asked += [sql for kind in sorted(rule.reads) for sql in _OF_KIND[kind]]
-    numbers = dict.fromkeys(patient_ids, _rule_number(rule))
+    numbers = dict.fromkeys(patient_ids, in_force(rules=[rule]).numbers[rule.key])
     for sql in asked:
         known = ({} if parts is None else parts).setdefault(
             (sql, rule.reads_labs if sql is _LABS else ()), {}
@@ -104,18 +117,34 @@ def _learn(sql: str, rule: Rule, known: dict[int, int], patient_ids: Sequence[in
             known.update(cursor.fetchall())
 
 
-def _rule_number(rule: Rule) -> int:
-    told: Any = [rule.key, rule.version, dict(rule.limits_as_json), lists_in_force(), _how_records_are_read()]
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).digest()
-    return int.from_bytes(digest[:8], signed=True)
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What answers depend on besides the record and the date: the lists in force, and a number for each rule.
+
+    The number stands for the rule's version and limits, the lists, and the code that chooses, reads and
+    judges.
+    """
+
+    lists: str
+    numbers: Mapping[str, int]
+
+
+def in_force(*, rules: Sequence[Rule]) -> InForce:
+    """Return what these rules answer by; to be asked before the records are read."""
+    lists = lists_in_force()
+    numbers = {}
+    for rule in rules:
+        told: Any = [rule.key, rule.version, dict(rule.limits_as_json), lists, _how_records_are_read()]
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).digest()
+        numbers[rule.key] = int.from_bytes(digest[:8], signed=True)
+    return InForce(lists, numbers)
 
 
 @cache
 def _how_records_are_read() -> str:
-    # A mistake mended in how a History is put together must not leave the answers it gave.
-    told = b"".join(
-        (files("registry.queries") / name).read_bytes() for name in ("evidence.py", "fingerprints.py")
-    )
+    # A mistake mended in how patients are chosen, or a History is put together, must not leave the answers it
+    # gave. The rules themselves are part of lists_in_force.
+    told = b"".join((files("registry.queries") / name).read_bytes() for name in _READS)
     return hashlib.sha256(told).hexdigest()
 
 

@@ -233,7 +233,7 @@ def _latest_judgements(patient: Patient) -> dict[str, _Judged]:
         for run in latest_whole_runs()
         if _was_there(patient, entered_at, run, zone)
     }
-    for judgement in Judgement.objects.filter(patient=patient):
+    for judgement in Judgement.objects.filter(patient=patient, is_clear=False):
         of_run = found.get(judgement.rule)
         if of_run is None or of_run.at < judgement.at:
             found[judgement.rule] = _Judged(judgement.at, judgement.as_of, judgement.rule_version)

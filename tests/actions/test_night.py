@@ -69,7 +69,8 @@ def test_a_night_after_a_whole_run_judges_only_whom_the_calendar_calls(everybody
     assert first.patients_judged + first.patients_skipped_as_clear == 5
 
     quiet = nightly(31)[CYTOPENIA]
-    assert (quiet.is_from_raw, quiet.patients_judged, quiet.patients_unchanged) == (False, 0, 5)
+    assert (quiet.is_from_raw, quiet.patients_judged, quiet.patients_covered) == (False, 0, 5)
+    assert quiet.patients_unchanged == first.patients_judged
 
     # P17: nobody touched the record; on day 34 the low may have lasted 29 days.
     nights = [nightly(day)[CYTOPENIA] for day in (32, 33, 34)]
@@ -126,13 +127,49 @@ def test_a_part_that_is_repeated_changes_nothing_and_is_counted_once(everybody):
     assert AuditEvent.objects.count() == audited
 
 
-def test_a_night_whose_tasks_were_lost_is_handed_out_again(everybody):
+def ranges_of(part_ids):
+    return set(ScanPart.objects.filter(pk__in=part_ids).values_list("first_patient_id", flat=True))
+
+
+def test_a_night_whose_tasks_were_lost_is_handed_out_again(everybody, monkeypatch):
+    monkeypatch.setattr(scan, "SPAN", 2)
     due_runs.plan(at=at_day(30))
     parts = due_runs.waiting_parts(at=at_day(30))
     night.judge_part(part_id=parts[0], at=at_day(30))
 
-    assert due_runs.waiting_parts(at=at_day(30) + timedelta(minutes=1)) == parts[1:]
+    again = due_runs.waiting_parts(at=at_day(30) + timedelta(minutes=1))
+    assert ranges_of(again) == ranges_of(parts) - ranges_of(parts[:1])
     assert DueRun.objects.get(job="nightly_scan").state == "waiting"
+
+
+def test_the_parts_of_a_range_are_judged_together_from_one_reading(everybody):
+    due_runs.plan(at=at_day(30))
+    parts = due_runs.waiting_parts(at=at_day(30))
+
+    assert len(parts) == len(RULES)
+    assert night.judge_part(part_id=parts[1], at=at_day(30))
+    assert due_runs.waiting_parts(at=at_day(30)) == []
+
+
+def test_a_part_that_another_worker_has_in_hand_is_not_taken_along(everybody):
+    due_runs.plan(at=at_day(30))
+    parts = due_runs.waiting_parts(at=at_day(30))
+
+    with psycopg.connect(application_url()) as elsewhere:
+        elsewhere.execute("SELECT pg_advisory_lock(76, %s)", [parts[2]])
+        assert night.judge_part(part_id=parts[0], at=at_day(30))
+
+    assert due_runs.waiting_parts(at=at_day(30)) == [parts[2]]
+
+
+def test_a_part_left_over_is_judged_alone_in_case_another_rule_brings_the_worker_down(everybody):
+    due_runs.plan(at=at_day(30))
+    parts = due_runs.waiting_parts(at=at_day(30))
+    later = at_day(30) + timedelta(minutes=11)
+
+    assert night.judge_part(part_id=parts[0], at=later)
+
+    assert due_runs.waiting_parts(at=later) == parts[1:]
 
 
 def test_a_night_that_was_never_finished_is_made_up_for_by_the_next(everybody):
@@ -193,7 +230,7 @@ def test_a_failure_in_a_part_that_is_repeated_is_counted_once(everybody):
     part = ScanPart.objects.select_related("run").get(pk__in=parts, run__rule="secondary_malignancy")
     whole = Span(part.first_patient_id, part.last_patient_id)
     # As a worker does that dies before it notes that the part is done.
-    scan.judge_span(rule=by_key("secondary_malignancy"), run=part.run, span=whole)
+    scan.judge_span(runs=[(by_key("secondary_malignancy"), part.run)], span=whole)
 
     night.judge_part(part_id=part.pk, at=at_day(30))
 
@@ -303,11 +340,11 @@ def test_days_overdue_grow_without_being_written(site):
     assert AuditEvent.objects.filter(tbl="registry_alert").count() == written
 
 
-def test_a_whole_run_keeps_no_row_for_whoever_is_clear(everybody):
-    WaitingEvaluation.objects.all().delete()
+def test_a_whole_run_keeps_who_is_clear(everybody):
     nightly(30)
 
-    assert not Judgement.objects.filter(patient=everybody[3], rule=CYTOPENIA).exists()
+    kept = Judgement.objects.get(patient=everybody[3], rule=CYTOPENIA)
+    assert (kept.is_clear, kept.wake_on) == (True, None)
 
 
 def test_the_recount_waits_for_the_night_and_the_digest_for_its_hour(everybody):

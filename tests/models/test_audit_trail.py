@@ -22,6 +22,7 @@ NOT_AUDITED = {
     "registry_packedlabs": "a copy of results that is made again when they change",
     "registry_labstorepack": "whose results are to be packed again: gone when done",
     "registry_laboratoryanalyte": "unit and range of a laboratory's latest result, which is audited itself",
+    "registry_answerstorenew": "whose answers by the rules are to be renewed: gone when done",
     "registry_reportscreening": "what the lists found in a report: made again when it or they change",
     "registry_dictionaryterm": "lines of a licensed file, known by the digest of its audited version",
     "registry_scanrun": "the ledger of runs is itself a log",

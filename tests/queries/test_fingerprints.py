@@ -192,7 +192,7 @@ def test_whoever_the_calendar_calls_is_judged_anew(site):  # P17
 
 def test_a_judgement_without_a_number_is_no_proof(low):
     judged_again(120)
-    Judgement.objects.update(seen=None)
+    Judgement.objects.update(seen=None, answered_as=None)
 
     assert judged_again(120)[0] == 1
 
