@@ -45,19 +45,16 @@ def follow_up_columns(report: AdverseEventFollowUp) -> dict[str, Any]:
     }
 
 
-def facts_for_sponsors(event: AdverseEvent, known: Known) -> dict[str, Any] | None:
-    """The facts of the category without their free text."""
+def facts_for_sponsors(event: AdverseEvent, known: Known) -> dict[str, Any]:
+    """The facts of the category without their free text; nothing where none is answered."""
     told = _facts(event, known)
-    if told is None:
-        return None
-    model = DETAILS_OF[event.category]
-    return {name: value for name, value in told.items() if sponsor_may_see(model, name)}
+    return {name: value for name, value in told.items() if sponsor_may_see(DETAILS_OF[event.category], name)}
 
 
-def _facts(event: AdverseEvent, known: Known) -> dict[str, Any] | None:
+def _facts(event: AdverseEvent, known: Known) -> dict[str, Any]:
     facts = known.more["facts"].get(event.pk)
     if facts is None:
-        return None
+        return {}
     told = {field.name: getattr(facts, field.name) for field in fields(facts)}
     if facts.computed is not None:
         told["computed_grade"] = facts.computed.grade
