@@ -116,7 +116,7 @@ def transfer_patient(
         current.site = entry.to_site
         current.save(update_fields=["site"])
         nudge(patient_id=current.pk)
-    return begun
+    return SiteStay.objects.select_related("site").get(pk=begun.pk)
 
 
 def _end_stay(patient: Patient, *, on: date | None, at: datetime) -> None:
