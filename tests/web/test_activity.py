@@ -295,7 +295,7 @@ def test_a_draft_comes_back_as_typed_and_is_not_judged(person, scene):
 def test_the_review_names_every_score_before_it_is_saved(person, scene):
     page = person.post(
         address(scene.patient),
-        {**typed(sledai__item=["rash"], sledai__variant="10", ana="positive"), "step": "check"},
+        {**typed(sledai__item=["rash"], sledai__variant="10", ana="positive"), "step": "review"},
     )
 
     words = page.content.decode()

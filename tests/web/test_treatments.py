@@ -318,7 +318,7 @@ def test_the_review_names_every_answer_before_it_is_saved(person, scene):
     }
 
     page = person.post(
-        address(scene.patient), {**typed(**fields, complete="on"), "step": "check"}
+        address(scene.patient), {**typed(**fields, complete="on"), "step": "review"}
     ).content.decode()
 
     assert "No, stopped, Aug 2024" in page
