@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from registry.access.roles import NotAllowed
 from registry.access.scope import EVERYTHING, acting, because, rows_of
 from registry.actions.signatures import ChangedSinceRead, SigningRefused, sign
-from registry.models import AuditEvent, LabNotDone, LabResult, Signature, Visit
+from registry.models import AuditEvent, LabNotDone, LabResult, Question, Signature, Visit
 from registry.queries.signatures import canonical, obstacles, signature_lines, to_sign
 from tests import factories
 from tests.factories import NIGHT
@@ -90,22 +90,34 @@ def test_a_demo_account_signs_in_the_demo_only(visit, investigator, settings):
     assert signed(visit, investigator).pk
 
 
-def test_an_incomplete_visit_cannot_be_signed(patient, investigator):
+def test_a_visit_without_any_blood_count_cannot_be_signed(patient, investigator):
     visit = factories.make_visit(patient=patient, code="D28", visited_on=ON)
-    factories.make_result(patient=patient, visit=visit, collected_on=ON, value="0.4")
+    factories.make_result(patient=patient, visit=visit, collected_on=ON, analyte="IGG", value="7", unit="g/L")
 
     with pytest.raises(SigningRefused, match="neither a result nor the reason"):
         signed(visit, investigator)
 
 
-def test_a_measurement_not_done_with_its_reason_completes_a_visit(patient):
+def test_a_blood_count_not_done_with_its_reason_completes_a_visit(patient):
     visit = factories.make_visit(patient=patient, code="D28", visited_on=ON)
-    for analyte in ("ANC", "HGB", "PLT"):
-        LabNotDone.objects.create(
-            patient=patient, visit=visit, analyte=analyte, reason="clotted", entered_at=NIGHT, origin="form"
-        )
+    LabNotDone.objects.create(
+        patient=patient, visit=visit, analyte="ANC", reason="clotted", entered_at=NIGHT, origin="form"
+    )
 
     assert obstacles(visit=visit) == ()
+
+
+def test_a_visit_with_an_open_question_cannot_be_signed(visit, investigator):
+    Question.objects.create(
+        patient=visit.patient,
+        fact="visit:D28@2024-03-01:visited_on",
+        asked_at=NIGHT,
+        check_key="x",
+        check_version=1,
+    )
+
+    with pytest.raises(SigningRefused, match="question about it is still open"):
+        signed(visit, investigator)
 
 
 def test_a_visit_by_telephone_needs_no_counts(patient):

@@ -152,6 +152,5 @@ def _step(change: RowChange, label: str, old: str, new: str, reason: str = "") -
 def _result(row: BookRow) -> str:
     columns = row.columns
     name = ANALYTES[columns["analyte"]].name
-    return (
-        f"{name} {columns['entered_value']} {unit_label(columns['entered_unit'])}, {columns['collected_on']}"
-    )
+    day = spoken(date.fromisoformat(columns["collected_on"]))
+    return f"{name} {columns['entered_value']} {unit_label(columns['entered_unit'])}, {day}"
