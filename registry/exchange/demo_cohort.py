@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
+from typing import cast
 
 from registry.clinical.default_schedule import DEFAULT_SCHEDULE
 from registry.clinical.visit_windows import VisitWindow, planned_windows
+from registry.exchange.demo_activity import activity_rows
 
 Row = Mapping[str, object]
 
@@ -90,7 +92,24 @@ def make_cohort(*, patients: int, seed: int, today: date) -> Cohort:
         site_id = cohort.random.choice([site[0] for site in SITES])
         numbers[site_id] += 1
         _ordinary_patient(cohort, site_id, f"{site_id}-{numbers[site_id]:04}")
+    _assess(cohort)
     return cohort
+
+
+def _assess(cohort: Cohort) -> None:
+    """Give everybody the scores of their disease at the visits they came to."""
+    begun: dict[object, date] = {}
+    for row in cohort.rows["infusions.csv"]:
+        begun.setdefault(row["patient_id"], cast(date, row["infused_on"]))
+    visits = defaultdict(list)
+    for row in cohort.rows["visits.csv"]:
+        visits[row["patient_id"]].append(dict(row))
+    for row in list(cohort.rows["patients.csv"]):
+        day_zero = begun.get(row["patient_id"]) or row["index_date"]
+        if not isinstance(day_zero, date):
+            continue
+        for found in activity_rows(patient=dict(row), day_zero=day_zero, visits=visits[row["patient_id"]]):
+            cohort.add("scores.csv", **found)
 
 
 def _patient(
