@@ -8,7 +8,7 @@ the next request would see another site's patients.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -78,56 +78,58 @@ def acting(
         origin,
     )
     with transaction.atomic():
-        before = _read()
-        role_before = _enter_role()
-        _write(wanted)
+        before = _enter(wanted, role=settings.DATABASE_ROLE or "")
         yield
         if connection.needs_rollback:
             return  # a rollback takes the settings back itself, and no query is allowed before it
-        _write(before)
-        if role_before:
-            _set_role(role_before)
+        _write(before.settings, role=before.role if settings.DATABASE_ROLE else "")
 
 
 @contextmanager
 def because(reason: str) -> Iterator[None]:
     """Record `reason` with the changes made inside; within `acting`. An exception takes both back."""
     with transaction.atomic():
-        before = _read()
-        _write((*before[:4], reason, before[5]))
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT coalesce(current_setting('registry.reason', true), '')")
+            (before,) = cursor.fetchone()
+            cursor.execute("SELECT set_config('registry.reason', %s, true)", [reason])
         yield
         if not connection.needs_rollback:
-            _write(before)
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT set_config('registry.reason', %s, true)", [before])
 
 
 def _as_array(ids: frozenset[int]) -> str:
     return "{" + ",".join(str(pk) for pk in sorted(ids)) + "}"
 
 
-def _read() -> tuple[str, ...]:
-    columns = ", ".join(f"coalesce(current_setting('registry.{name}', true), '')" for name in _SETTINGS)
+class _Before(NamedTuple):
+    role: str
+    settings: tuple[str, ...]
+
+
+def _enter(wanted: tuple[str, ...], *, role: str) -> _Before:
+    """Write the settings, and return what they were: one statement, for every page begins with it.
+
+    `role` is the application's database role where the connection is the owner's (the tests), else empty.
+    """
+    read = ", ".join(f"coalesce(current_setting('registry.{name}', true), '')" for name in _SETTINGS)
+    written = _written(role)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns}")
-        return tuple(cursor.fetchone())
+        cursor.execute(
+            f"WITH before AS MATERIALIZED (SELECT current_user, {read})"  # noqa: S608 - names of our own
+            f" SELECT before.*, {written} FROM before",
+            [*wanted, *([role] if role else [])],
+        )
+        found = cursor.fetchone()
+    return _Before(found[0], tuple(found[1 : 1 + len(_SETTINGS)]))
 
 
-def _write(values: tuple[str, ...]) -> None:
-    columns = ", ".join(f"set_config('registry.{name}', %s, true)" for name in _SETTINGS)
+def _write(values: tuple[str, ...], *, role: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns}", values)
+        cursor.execute(f"SELECT {_written(role)}", [*values, *([role] if role else [])])
 
 
-def _enter_role() -> str:
-    """Become the application's database role where the connection is the owner's (the tests)."""
-    if not settings.DATABASE_ROLE:
-        return ""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_user")
-        before = cursor.fetchone()[0]
-    _set_role(settings.DATABASE_ROLE)
-    return before
-
-
-def _set_role(role: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('role', %s, true)", [role])
+def _written(role: str) -> str:
+    columns = [f"set_config('registry.{name}', %s, true)" for name in _SETTINGS]
+    return ", ".join([*columns, "set_config('role', %s, true)"] if role else columns)

@@ -68,6 +68,7 @@ GET = """
     patients/<patient>/sign/                      | 302    | 403   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     account/password/                             | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 200   | 200   | 200   | 302
     patients/<patient>/results/<result>/          | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/activity/                  | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/checks/                    | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/history/                   | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/history.csv                | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
@@ -184,6 +185,7 @@ NO_FORM = {
     "patients/",
     "patients/<patient>/",
     "patients/<patient>/casebook/",
+    "patients/<patient>/activity/",
     "patients/<patient>/checks/",
     "patients/<patient>/history/",
     "patients/<patient>/history.csv",

@@ -15,6 +15,7 @@ from registry.exchange.history_file import history_csv
 from registry.monitoring.lifecycle import WAITING
 from registry.queries.activity import activity_file
 from registry.queries.consent import consent_file
+from registry.queries.event_chain import day_zeros_of
 from registry.queries.patient_file import patient_checks, patient_file
 from registry.queries.record_history import history_lines, history_page, kinds_of_history
 from registry.queries.site_stays import stays_of
@@ -55,17 +56,14 @@ def patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
         all_lab_days=request.GET.get("results") == "all",
     )
     may_enter = may(user, "enter_record", patient=found)
-    day_zeros = tuple(sorted(line.course.day_zero for line in file.courses))
-    activity = activity_file(patient=found, day_zeros=day_zeros, today=file.today)
+    lines = alert_lines(file.alerts)
     context = {
         "patient": found,
         "tab": "patient",
         "file": file,
-        "activity": activity,
-        "sledai_plot": sledai_plot(patient=found, file=activity),
         "timeline": timeline_of(file=file, chosen=request.GET.get("days", ""), may_enter=may_enter),
-        "alert_lines": alert_lines(alert for alert in file.alerts if alert.state in WAITING),
-        "settled_alerts": alert_lines(alert for alert in file.alerts if alert.state not in WAITING),
+        "alert_lines": [line for line in lines if line.alert.state in WAITING],
+        "settled_alerts": [line for line in lines if line.alert.state not in WAITING],
         "may_enter": may_enter,
         "may_review": may(user, "review_alerts", patient=found),
         "may_transfer": may(user, "transfer_patients", patient=found),
@@ -73,6 +71,20 @@ def patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "stays": stays_of(patient=found),
     }
     return render(request, "investigator/patient.html", context)
+
+
+def activity(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Disease activity, remission, treatments and prevention over time."""
+    found = get_patient(request, public_id)
+    on_site = today(time_zone=found.site.time_zone)
+    file = activity_file(patient=found, day_zeros=day_zeros_of(patient=found), today=on_site)
+    context = {
+        "patient": found,
+        "tab": "activity",
+        "activity": file,
+        "sledai_plot": sledai_plot(patient=found, file=file),
+    }
+    return render(request, "investigator/activity.html", context)
 
 
 def checks(request: HttpRequest, public_id: UUID) -> HttpResponse:

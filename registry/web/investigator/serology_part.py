@@ -200,8 +200,4 @@ class SerologyFields:
         """Each test in words: typed, recorded on the day."""
         mine = {entry.test: entry for entry in entries}
         there = {row.test: row for row in self._rows if row.collected_on == on}
-        return [
-            (name, in_words(mine.get(test)), in_words(there.get(test)))
-            for test, name in TESTS.items()
-        ]
-
+        return [(name, in_words(mine.get(test)), in_words(there.get(test))) for test, name in TESTS.items()]

@@ -75,6 +75,7 @@ urlpatterns = [
     path("<uuid:public_id>/sign/", signing.sign_patient, name="sign_patient"),
     path("<uuid:public_id>/results/check/", live_checks.check_results, name="check_results"),
     path("<uuid:public_id>/results/<int:result_id>/", results.correct_result, name="result"),
+    path("<uuid:public_id>/activity/", patients.activity, name="activity"),
     path("<uuid:public_id>/checks/", patients.checks, name="checks"),
     path("<uuid:public_id>/history/", patients.history, name="history"),
     path("<uuid:public_id>/history.csv", patients.history_file, name="history_file"),
