@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from django.core.paginator import Page, Paginator
+from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 
@@ -67,6 +68,15 @@ class ConsentFile:
     def may_be_withdrawn(self) -> tuple[ScopeLine, ...]:
         """What can still be taken back, also where nothing is on record."""
         return tuple(line for line in self.scopes if line.state in ("given", "not_asked"))
+
+
+@dataclass(frozen=True, slots=True)
+class PersonStanding:
+    """The patient page's badge, and the site the patient was transferred from with the day, if ever."""
+
+    consent: ConsentFile
+    transferred_from: str
+    transferred_on: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +166,61 @@ def consent_file(*, patient: Patient, today: date) -> ConsentFile:
         .select_related("entered_by", "annulled_by")
         .order_by("-withdrawn_on", "-pk")
     )
-    acts = [_given(consent) for consent in consents if consent.replaced_at is None] + [
-        _withdrawn(withdrawal) for withdrawal in withdrawals if withdrawal.annulled_at is None
-    ]
     in_force = version_in_force(versions=versions, today=today)
+    return _file(in_force, consents, withdrawals)
+
+
+def person_standing(*, patient: Patient, today: date) -> PersonStanding:
+    """Read in one question what the patient page shows: the badge, and from where the patient came."""
+    versions: dict[int, ConsentVersion] = {}
+    consents: list[Consent] = []
+    withdrawals: list[ConsentWithdrawal] = []
+    stays: list[tuple[str, date | None]] = []
+    with connection.cursor() as cursor:
+        cursor.execute(_STANDING, {"study": patient.study_id, "patient": patient.pk})
+        for kind, pk, belongs, name, on, scopes in cursor.fetchall():
+            if kind == "version":
+                versions[pk] = ConsentVersion(pk=pk, version=name, effective_from=on, scopes=scopes)
+            elif kind == "consent":
+                consents.append(Consent(pk=pk, version=versions[belongs], given_on=on, scopes=scopes))
+            elif kind == "withdrawal":
+                withdrawals.append(ConsentWithdrawal(pk=pk, withdrawn_on=on, scopes=scopes))
+            else:
+                stays.append((name, on))
+    in_force = version_in_force(versions=versions.values(), today=today)
+    return PersonStanding(
+        consent=_file(in_force, tuple(consents), tuple(withdrawals)),
+        transferred_from=stays[1][0] if len(stays) > 1 else "",
+        transferred_on=stays[0][1] if len(stays) > 1 else None,
+    )
+
+
+# What counts only: nothing replaced, nothing annulled. Newest first within its kind, versions before all.
+_STANDING = """
+    SELECT kind, id, belongs, name, at_day, scopes FROM (
+        SELECT 1 AS place, 'version' AS kind, v.id, NULL::bigint AS belongs, v.version AS name,
+               v.effective_from AS at_day, v.scopes::text[] AS scopes
+        FROM registry_consentversion v WHERE v.study_id = %(study)s
+        UNION ALL
+        SELECT 2, 'consent', c.id, c.version_id, '', c.given_on, c.scopes::text[]
+        FROM registry_consent c WHERE c.patient_id = %(patient)s AND c.replaced_at IS NULL
+        UNION ALL
+        SELECT 3, 'withdrawal', w.id, NULL, '', w.withdrawn_on, w.scopes::text[]
+        FROM registry_consentwithdrawal w WHERE w.patient_id = %(patient)s AND w.annulled_at IS NULL
+        UNION ALL
+        SELECT 4, 'stay', s.id, NULL, t.code, lower(s.stay), NULL
+        FROM registry_sitestay s JOIN registry_site t ON t.id = s.site_id WHERE s.patient_id = %(patient)s
+    ) AS told ORDER BY place, CASE WHEN place = 4 THEN NULL ELSE at_day END DESC, id DESC
+"""
+
+
+def _file(
+    in_force: ConsentVersion | None,
+    consents: tuple[Consent, ...],
+    withdrawals: tuple[ConsentWithdrawal, ...],
+) -> ConsentFile:
+    acts: list[Act] = [_given(consent) for consent in consents if consent.replaced_at is None]
+    acts += [_withdrawn(withdrawal) for withdrawal in withdrawals if withdrawal.annulled_at is None]
     scopes = tuple(_line(scope, acts) for scope in SCOPES)
     return ConsentFile(
         state=_state(consents, withdrawals, scopes, in_force),

@@ -179,6 +179,8 @@ POST = """
 """  # noqa: E501
 # These change nothing by POST: they answer it as they answer GET, or not at all.
 NO_FORM = {
+    "patients/drafts/",
+    "patients/<patient>/visits/<code>/day/",
     "/",
     "account/login/",
     "account/logout/",

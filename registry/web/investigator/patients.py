@@ -14,11 +14,10 @@ from registry.clock import today
 from registry.exchange.history_file import history_csv
 from registry.monitoring.lifecycle import WAITING
 from registry.queries.activity import activity_file
-from registry.queries.consent import consent_file
+from registry.queries.consent import person_standing
 from registry.queries.event_chain import day_zeros_of
 from registry.queries.patient_file import patient_checks, patient_file
 from registry.queries.record_history import history_lines, history_page, kinds_of_history
-from registry.queries.site_stays import stays_of
 from registry.queries.site_worklist import patient_lines
 from registry.web.investigator.activity_page import sledai_plot
 from registry.web.investigator.alert_lines import alert_lines
@@ -67,8 +66,7 @@ def patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "may_enter": may_enter,
         "may_review": may(user, "review_alerts", patient=found),
         "may_transfer": may(user, "transfer_patients", patient=found),
-        "consent": consent_file(patient=found, today=file.today),
-        "stays": stays_of(patient=found),
+        "standing": person_standing(patient=found, today=file.today),
     }
     return render(request, "investigator/patient.html", context)
 
