@@ -10,12 +10,13 @@ from django.db.models import Exists, OuterRef, Subquery
 from registry.access.scope import Rows
 from registry.clinical.analytes import ANALYTES
 from registry.clinical.visit_contact import CONTACT_MODES
-from registry.models import AuditEvent, LabResult, Patient, Signature, User, Visit
+from registry.models import AuditEvent, LabResult, Patient, SecurityEvent, Signature, User, Visit
 from registry.queries.locks import Target, open_questions
 
 # Without any of these the rules about blood counts see nothing of a visit (rules.md, CYT-1).
 _COUNTS = ("ANC", "HGB", "PLT")
 _SHOWN = 50
+_EVENTS_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,11 @@ def rows_of_visit(*, visit: Visit) -> tuple[tuple[str, int], ...]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT tbl, pk FROM guard.rows_of_visit(%s)", [visit.pk])
         return tuple(cursor.fetchall())
+
+
+def security_events() -> tuple[SecurityEvent, ...]:
+    """Return the latest attempts that an administrator should know of, newest first."""
+    return tuple(SecurityEvent.objects.select_related("user").order_by("-at", "-pk")[:_EVENTS_SHOWN])
 
 
 def current_results(*, patient: Patient, numbers: Iterable[int]) -> list[LabResult]:

@@ -28,6 +28,7 @@ _PLACES: tuple[tuple[str, str, tuple[Verb, ...]], ...] = (
     ("/dashboard/", "Dashboard", ("review_alerts", "manage_schedules")),
     ("/locks/", "Locks", ("lock_record", "unlock_record")),
     ("/status/", "Status", ("see_status",)),
+    ("/security/", "Security", ("manage_accounts",)),
     ("/notifications/", "Mails", ("manage_notifications",)),
 )
 _HOME_WORDS = {"coordinator": "Today", "investigator": "Today", "sponsor": "Taking data out"}

@@ -66,6 +66,7 @@ GET = """
     patients/<patient>/visits/<code>/history/     | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/visits/<code>/sign/        | 302    | 403   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/sign/                      | 302    | 403   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/signatures/                | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     account/password/                             | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 200   | 200   | 200   | 302
     patients/<patient>/results/<result>/          | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/activity/                  | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
@@ -105,6 +106,7 @@ GET = """
     locks/                                        | 302    | 403   | 403 | 403   | 403   | 200  | 200   | 403   | 403   | 403   | 302
     locks/<lock>/ask/                             | 302    | 403   | 403 | 403   | 403   | 302  | 302   | 403   | 403   | 403   | 302
     locks/unlockings/<unlocking>/decide/          | 302    | 403   | 403 | 403   | 403   | 302  | 302   | 403   | 403   | 403   | 302
+    security/                                     | 302    | 403   | 403 | 403   | 403   | 403  | 403   | 403   | 200   | 403   | 302
     status/                                       | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 403   | 200   | 200   | 302
     notifications/                                | 302    | 403   | 403 | 403   | 403   | 200  | 200   | 403   | 200   | 403   | 302
     notifications/<mail>/send-again/              | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 302   | 302   | 302   | 302
@@ -165,6 +167,7 @@ POST = """
     locks/                                        | 302    | 403   | 403 | 403   | 403   | 403  | 422   | 403   | 403   | 403   | 302
     locks/<lock>/ask/                             | 302    | 403   | 403 | 403   | 403   | 422  | 422   | 403   | 403   | 403   | 302
     locks/unlockings/<unlocking>/decide/          | 302    | 403   | 403 | 403   | 403   | 422  | 422   | 403   | 403   | 403   | 302
+    security/                                     | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
     status/                                       | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
     account/notifications/                        | 302    | 422   | 422 | 422   | 422   | 422  | 422   | 422   | 422   | 422   | 302
     notifications/                                | 302    | 405   | 405 | 405   | 405   | 405  | 405   | 405   | 405   | 405   | 302
@@ -195,6 +198,7 @@ NO_FORM = {
     "patients/<patient>/visits/<code>/saved/",
     "patients/<patient>/visits/<code>/contact/saved/",
     "patients/<patient>/visits/<code>/record/",
+    "patients/<patient>/signatures/",
     "patients/<patient>/visits/<code>/history/",
     "api/v1/docs/",
     "api/v1/problems/<kind>",

@@ -16,6 +16,7 @@ from registry.monitoring.lifecycle import WAITING
 from registry.queries.activity import activity_file
 from registry.queries.consent import person_standing
 from registry.queries.event_chain import day_zeros_of
+from registry.queries.locks import locks_of_sheet, locks_over
 from registry.queries.patient_file import patient_checks, patient_file
 from registry.queries.record_history import history_lines, history_page, kinds_of_history
 from registry.queries.site_worklist import patient_lines
@@ -67,6 +68,7 @@ def patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "may_review": may(user, "review_alerts", patient=found),
         "may_transfer": may(user, "transfer_patients", patient=found),
         "standing": person_standing(patient=found, today=file.today),
+        "locks": locks_of_sheet(lines=locks_over(patient=found), visit=None),
     }
     return render(request, "investigator/patient.html", context)
 

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from registry.access.gates import get_patient, get_user
+from registry.access.roles import may
 from registry.access.sign_in import enters_without_password
 from registry.access.signing import needs_user_name, note_all_parts
 from registry.actions.signatures import (
@@ -22,7 +23,8 @@ from registry.actions.signatures import (
 )
 from registry.clock import now
 from registry.models import Patient, User
-from registry.queries.signatures import canonical, obstacles, signature_lines
+from registry.queries.locks import locks_over
+from registry.queries.signatures import canonical, obstacles, signature_lines, signatures_of
 from registry.web.investigator.fields import RecordForm
 from registry.web.investigator.visit_place import address_of
 from registry.web.investigator.visit_record import page_of, read_visit
@@ -117,6 +119,21 @@ def sign_patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
         **_about(request, form, refusal, by),
     }
     return render(request, "investigator/sign_patient.html", context, status=_status(request))
+
+
+def signatures(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Who signed what of a patient, whether it still holds, and what is locked."""
+    patient = get_patient(request, public_id)
+    user = get_user(request)
+    context = {
+        "patient": patient,
+        "tab": "signatures",
+        "signatures": signatures_of(patient=patient),
+        "locks": [line.lock for line in locks_over(patient=patient) if not line.is_open],
+        "may_sign": may(user, "sign_record", patient=patient),
+        "may_lock": may(user, "lock_record", patient=patient),
+    }
+    return render(request, "investigator/signatures.html", context)
 
 
 def _form(request: HttpRequest, by: User, *, sha256: str) -> SignatureForm:

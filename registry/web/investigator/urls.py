@@ -73,6 +73,7 @@ urlpatterns = [
     path("<uuid:public_id>/visits/<visit_code:code>/history/", visit_record.history, name="visit_history"),
     path("<uuid:public_id>/visits/<visit_code:code>/sign/", signing.sign_visit, name="sign_visit"),
     path("<uuid:public_id>/sign/", signing.sign_patient, name="sign_patient"),
+    path("<uuid:public_id>/signatures/", signing.signatures, name="signatures"),
     path("<uuid:public_id>/results/check/", live_checks.check_results, name="check_results"),
     path("<uuid:public_id>/results/<int:result_id>/", results.correct_result, name="result"),
     path("<uuid:public_id>/activity/", patients.activity, name="activity"),

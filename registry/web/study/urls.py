@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from registry.web.study import locks, notifications, views
+from registry.web.study import locks, notifications, security, views
 
 app_name = "study"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("locks/", locks.page, name="locks"),
     path("locks/<int:lock_id>/ask/", locks.ask, name="ask_to_unlock"),
     path("locks/unlockings/<int:unlocking_id>/decide/", locks.decide, name="decide_unlocking"),
+    path("security/", security.events, name="security"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
 ]
