@@ -83,7 +83,7 @@ def own_password(request: HttpRequest) -> HttpResponse:
             request, "Your password is changed. Nobody else has set it, so you can sign with it."
         )
         return redirect("home")
-    problems = [(f"id_{name}", " ".join(words)) for name, words in form.errors.items()]
+    problems = [(f"id_{name}", " ".join(map(str, words))) for name, words in form.errors.items()]
     context = {"form": form, "person": by, "problems": problems}
     status = NOT_ACCEPTED if request.method == "POST" else 200
     return render(request, "account/password.html", context, status=status)

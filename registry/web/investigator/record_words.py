@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from registry.clinical.analytes import ANALYTES
+from registry.clinical.spoken_dates import spoken
 from registry.clinical.units import unit_label
 from registry.exchange.casebook import NO_FACTS, Speaker
 from registry.models import LabResult, Signature

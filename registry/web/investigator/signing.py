@@ -30,6 +30,7 @@ from registry.web.investigator.visit_place import address_of
 from registry.web.investigator.visit_record import page_of, read_visit
 
 NOT_ACCEPTED = 422
+_NAME = {"class": "input--name", "autocomplete": "username", "autocapitalize": "none"}
 
 
 class SignatureForm(RecordForm):
@@ -39,9 +40,9 @@ class SignatureForm(RecordForm):
     user_name = forms.CharField(
         label="Your user name",
         help_text="Asked at the first signature since you signed in.",
-        widget=forms.TextInput(attrs={"class": "input--name", "autocomplete": "username", "autocapitalize": "none"}),
+        widget=forms.TextInput(attrs=_NAME),
         error_messages={"required": "Type your user name: it is part of the first signature of a session."},
-    )  # fmt: skip
+    )
     password = forms.CharField(
         label="Your password",
         strip=False,
