@@ -22,6 +22,7 @@ from registry.web.investigator.alert_lines import alert_lines
 
 _MOST_BARS = 15
 _MOST_TO_SIGN = 5
+_MOST_ALERTS = 5
 _MOST_QUESTIONS = 5
 # The first role of this list that a person holds decides; the navigation has the rest.
 _FIRST_PAGES = (
@@ -47,7 +48,11 @@ def home(request: HttpRequest) -> HttpResponse:
 def _today(request: HttpRequest) -> HttpResponse:
     user = get_user(request)
     sites = [membership.site for membership in memberships_of(user) if membership.site is not None]
-    found = worklist(rows=rows_of(user, verb="enter_record"), today_at=lambda zone: today(time_zone=zone))
+    found = worklist(
+        rows=rows_of(user, verb="enter_record"),
+        today_at=lambda zone: today(time_zone=zone),
+        most_alerts=_MOST_ALERTS,
+    )
     zone = sites[0].time_zone
     on_site = today(time_zone=zone)
     drafts = drafts_of(user=user)
