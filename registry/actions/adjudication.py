@@ -7,7 +7,6 @@ from django.db.models import Max
 
 from registry.access.roles import require
 from registry.actions.laboratory import lock_patient
-from registry.actions.locks import refuse_if_locked
 from registry.actions.refused import refuse_if
 from registry.clinical.entry_checks import check_listed, check_present, check_text
 from registry.clinical.event_lists import LICATS_LABELS
@@ -57,12 +56,11 @@ def adjudicate(
     """Keep a label as the next version and return it; earlier ones stay.
 
     `version` is the one the person saw as next. The same label twice is one. Raises NotAllowed, NotLicats,
-    RecordRefused, RecordLocked, LabelledMeanwhile.
+    RecordRefused, LabelledMeanwhile. A lock of the site's record does not hold a label up: it is not theirs.
     """
     require(by, "review_alerts", patient=event.patient)
     if event.category != "licats":
         raise NotLicats(event)
-    refuse_if_locked(patient=event.patient)
     refuse_if(label_problems(label=label, reason=reason))
     with transaction.atomic():
         lock_patient(event.patient)
