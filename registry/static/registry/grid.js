@@ -104,11 +104,6 @@ for (const labs of document.querySelectorAll("[data-labs-check]")) {
     box.dispatchEvent(new Event("change", { bubbles: true }));
   });
 
-  // What a button of the grid brought is in sight, wherever the page was before.
-  const news = labs.querySelector("[tabindex='-1'][autofocus]");
-  news?.focus();
-  news?.scrollIntoView();
-
   // With script the choice itself fills the rows in.
   for (const button of labs.querySelectorAll("[data-fill-in]")) button.hidden = true;
 }
