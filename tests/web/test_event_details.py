@@ -353,7 +353,7 @@ def test_a_follow_up_changes_the_grade_and_both_reports_are_read(person, patient
     assert event.follow_ups.get().grade_scale == "CTCAE-5"
     page = person.get(answer.url).content.decode()
     assert "grade 3 → 2" in page
-    assert "First report</strong>: grade 3" in page
+    assert "First report</strong>, known to the site on day 94, 3 Jun 2024: grade 3" in page
     assert "Grade 2" in person.get(address(patient)).content.decode()
 
 
