@@ -341,7 +341,7 @@ def _state(
     current = [consent for consent in consents if consent.replaced_at is None]
     if not current and not any(withdrawal.annulled_at is None for withdrawal in withdrawals):
         return "no_version" if in_force is None else "not_recorded"
-    if in_force is not None and in_force.pk not in {consent.version_id for consent in current}:
+    if current and in_force is not None and in_force.pk not in {each.version_id for each in current}:
         later = all(consent.version.effective_from < in_force.effective_from for consent in current)
         if later:
             return "to_renew"
