@@ -40,6 +40,13 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "new_malignancy": "new malignancy",
         "new_malignancy_text": "description of the new malignancy",
         BLOOD_COUNT: "blood count",
+        "support": "transfusions and growth factors",
+        "ongoing": "events since the last visit",
+        "activity": "disease activity",
+        "treatments": "treatments",
+        "prevention": "vaccination and prophylaxis",
+        "contact_mode": "how the contact took place",
+        "comments": "comments",
     },
     "event": {
         "term": "what happened",

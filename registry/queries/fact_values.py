@@ -309,7 +309,9 @@ def _visit_value(visit: Visit, fact: Fact, found: _Found) -> str:
         return dated(visit.visited_on, day_zero=visit.course.day_zero) or EMPTY
     if fact.field == "new_malignancy":
         return _yes_or_no(visit.new_malignancy) or "Not answered"
-    if fact.field in ("missed_reason", "new_malignancy_text"):
+    if fact.field == "contact_mode":
+        return visit.get_contact_mode_display() or EMPTY
+    if fact.field in ("missed_reason", "new_malignancy_text", "comments"):
         return _text(getattr(visit, fact.field)) or EMPTY
     if fact.field in ("", "status"):
         on = dated(visit.visited_on, day_zero=visit.course.day_zero)

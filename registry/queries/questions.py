@@ -1,7 +1,7 @@
 """Questions to sites: what waits for whom, how old it is, what was said, what came of it.
 
-For other parts: `to_answer`, `counts`, `open_questions`, `open_count_in` (nothing is locked with a question
-open), `thread`, `threads_of`. Facts are named by the keys of clinical/facts.py.
+For other parts: `to_answer`, `counts`, `open_questions`, `thread`, `threads_of`. Facts are named by the keys
+of clinical/facts.py. What keeps a record from being locked is counted in queries/locks.py.
 """
 
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ from django.db.models.functions import Cast, Coalesce
 from registry.access.scope import Rows
 from registry.clinical.facts import Fact, NotAFact, parse_fact
 from registry.clinical.study_days import local_date
-from registry.models import Alert, LabResult, Patient, Question, QuestionMessage, Site, Study, Visit
+from registry.models import Alert, Patient, Question, QuestionMessage, Site
 from registry.monitoring.data_questions import CHECKS, TITLES
 from registry.monitoring.question_lifecycle import (
     BUCKETS,
@@ -206,38 +206,6 @@ def open_by_fact(*, patient: Patient) -> dict[str, Question]:
     return found
 
 
-def open_count_in(
-    *,
-    study: Study | None = None,
-    site: Site | None = None,
-    patient: Patient | None = None,
-    visit: Visit | None = None,
-) -> int:
-    """Count what waits in one scope: of a study, a site, a patient or a visit; nothing is locked above it.
-
-    A visit's are those about the visit, its fields, and the results it brought.
-    """
-    pending = Question.objects.filter(state__in=PENDING)
-    if visit is not None:
-        return _count_of_visit(pending, visit)
-    if patient is not None:
-        return pending.filter(patient=patient).count()
-    if site is not None:
-        return pending.filter(patient__site=site).count()
-    if study is not None:
-        return pending.filter(patient__study=study).count()
-    raise ValueError("a scope is a study, a site, a patient or a visit")
-
-
-def question_of(*, rows: Rows, public_id: Any) -> Question | None:
-    """Return one question in scope, or None."""
-    return (
-        Question.objects.filter(rows.q("patient"), public_id=public_id)
-        .select_related("patient", "patient__site", "patient__study", "asked_by")
-        .first()
-    )
-
-
 def question_about(*, patient: Patient, fact_key: str) -> Question | None:
     """Return the thread about a fact, whatever its state, or None."""
     return Question.objects.filter(patient=patient, fact=fact_key).select_related("asked_by").first()
@@ -414,24 +382,6 @@ def _latest(questions: Sequence[Question]) -> dict[int, QuestionMessage]:
         .distinct("question")
     )
     return {message.question_id: message for message in rows}
-
-
-def _count_of_visit(pending: QuerySet[Question], visit: Visit) -> int:
-    brought = set(LabResult.objects.filter(visit=visit).values_list("pk", flat=True))
-    day_zero = visit.course.day_zero
-    count = 0
-    for key in pending.filter(patient=visit.patient_id).values_list("fact", flat=True):
-        fact = _read(key)
-        if fact is None:
-            continue
-        is_of_visit = (
-            fact.kind == "visit"
-            and fact.name == visit.code
-            and fact.day_zero == day_zero
-            and fact.row in (None, visit.pk)
-        )
-        count += is_of_visit or (fact.kind == "result" and fact.row in brought)
-    return count
 
 
 def _read(key: str) -> Fact | None:

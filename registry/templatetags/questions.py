@@ -68,6 +68,12 @@ def questions_on_event(context: Any, event_id: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def questions_on_result(context: Any, result: Any) -> SafeString:
+    """The question that waits about a laboratory result; else, for who may ask, how to ask."""
+    return questions_about(context, f"result:{result.pk}")
+
+
+@register.simple_tag(takes_context=True)
 def questions_of_patient(context: Any) -> list[tuple[str, SafeString]]:
     """Everything that waits about the patient, the oldest first: the fact in words, and its mark."""
     threads, patient = context.get("question_threads"), context.get("patient")

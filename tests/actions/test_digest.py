@@ -10,7 +10,16 @@ from registry.actions import alerts, digest, notifications, scan
 from registry.actions.letters import letter
 from registry.models import AlertNews, Heartbeat, Notification
 from tests.actions.test_notifications import critical_alert
-from tests.factories import NIGHT, make_alert, make_patient, make_site, make_study, make_user, make_visit
+from tests.factories import (
+    NIGHT,
+    make_alert,
+    make_patient,
+    make_question,
+    make_site,
+    make_study,
+    make_user,
+    make_visit,
+)
 
 MORNING = NIGHT + timedelta(hours=4)  # 06:00 UTC on Sunday, 1 September 2024
 DAY = timedelta(days=1)
@@ -274,3 +283,34 @@ def test_as_many_questions_for_one_person_as_for_thirty(study, site, patient):
         critical_alert(patient, subject=f"adverse_event:{number}")
 
     assert questions(MONDAY) == few
+
+
+# --- questions --------------------------------------------------------------------------------
+
+
+def test_a_site_is_told_how_many_questions_wait_and_nothing_of_what_they_ask(patient, coordinator):
+    make_question(patient=patient, text="Was the count 0.4?", asked_at=NIGHT)
+    make_question(patient=patient, fact="patient:sex", asked_at=NIGHT - 9 * DAY)
+
+    digest.queue_digests(at=MORNING)
+
+    assert "2 questions wait for an answer" in told(coordinator)
+    assert "0.4" not in told(coordinator)
+
+
+def test_old_questions_alone_are_told_of_on_mondays(patient, coordinator):
+    make_question(patient=patient, asked_at=NIGHT - 9 * DAY)
+
+    digest.queue_digests(at=MORNING)
+    digest.queue_digests(at=MONDAY)
+
+    assert not has_one(coordinator)
+    assert "1 question waits for an answer" in told(coordinator, MONDAY)
+
+
+def test_an_officer_is_told_of_answers_that_wait_for_a_look(patient, officer):
+    make_question(patient=patient, state="answered", answered_at=NIGHT)
+
+    digest.queue_digests(at=MORNING)
+
+    assert "1 question was answered by sites and waits for a look." in told(officer)

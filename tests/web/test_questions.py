@@ -353,3 +353,42 @@ def test_a_decision_that_is_refused_leaves_the_question_form_alone(as_user, offi
 
     assert answer.status_code == 422
     assert "Write what the site is to look at." not in answer.content.decode()
+
+
+# --- beside the record ------------------------------------------------------------------------
+
+
+def test_who_asks_finds_the_way_beside_what_is_recorded(as_user, manager, patient, visit):
+    event = factories.make_event(patient=patient, event_id="AE-7")
+    result = factories.make_result(patient=patient, collected_on=date(2024, 3, 29), visit=visit)
+    person = as_user(manager)
+    ask = f"/patients/{patient.public_id}/ask/?fact="
+
+    page = page_of(person.get(f"/patients/{patient.public_id}/"))
+    assert f"{ask}visit%3AD28%402024-03-01" in page
+    assert f"{ask}result%3A{result.pk}" in page
+    assert f"{ask}event%3AAE-7" in page
+    assert f"{ask}event%3AAE-7" in page_of(person.get(f"/patients/{patient.public_id}/events/{event.pk}/"))
+
+
+def test_a_site_finds_no_way_to_ask_itself(as_user, coordinator, patient, visit):
+    factories.make_event(patient=patient)
+
+    assert "/ask/" not in page_of(as_user(coordinator).get(f"/patients/{patient.public_id}/"))
+
+
+def test_a_corrected_result_still_shows_its_question(as_user, coordinator, manager, patient):
+    result = factories.make_result(patient=patient, collected_on=date(2024, 3, 29), value="40")
+    question = factories.make_question(patient=patient, fact=f"result:{result.pk}", by=manager)
+    new = factories.make_result(patient=patient, collected_on=date(2024, 3, 29), value="0.04")
+    result.superseded_by, result.superseded_at, result.superseded_reason = new, NIGHT, "per µL"
+    result.save()
+
+    page = page_of(as_user(coordinator).get(f"/patients/{patient.public_id}/results/{new.pk}/"))
+    assert f"/questions/{question.public_id}/" in page
+
+
+def test_todays_page_counts_what_waits_for_an_answer(as_user, coordinator, patient):
+    factories.make_question(patient=patient)
+
+    assert "/questions/" in page_of(as_user(coordinator).get("/"))

@@ -25,6 +25,12 @@ _ANCHORS = {
     "new_malignancy": "id_new_malignancy_0",
     "new_malignancy_text": "id_new_malignancy_text",
     "blood-count": "s-labs",
+    "support": "s-support",
+    "ongoing": "s-ongoing",
+    "activity": "s-activity",
+    "treatments": "s-treatments",
+    "prevention": "s-prevention",
+    "comments": "s-comments",
 }
 
 
