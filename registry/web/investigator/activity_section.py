@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from django.http import QueryDict
+from django.utils.safestring import SafeString
 
 from registry.actions.disease_activity import ActivityPart, ScoreEntry, SerologyEntry, clashes
 from registry.clinical.code_lists import SCORES, CodeList
@@ -28,6 +29,7 @@ from registry.clinical.disease_activity import (
 from registry.models import Score
 from registry.queries.activity import detail_of, points_of, scores_of, serology_of
 from registry.queries.visit_sheet import VisitSheet
+from registry.web.investigator import typed_html as html
 from registry.web.investigator.row_forms import About
 from registry.web.investigator.serology_part import SerologyFields
 from registry.web.investigator.typed import Typed, TypedFields
@@ -91,6 +93,17 @@ class Block:
     computed: str = ""
 
     @property
+    def items_html(self) -> SafeString:
+        """The items or steps of the score, drawn by hand."""
+        name = f"activity-{self.short}-item"
+        rows = (
+            html.item(row.item, name=name, is_ticked=row.is_ticked, cause=row.cause, causes=_CAUSES)
+            for row in self.ticks
+        )
+        steps = (html.step(typed, options=options) for typed, options in self.steps)
+        return html.joined([*rows, *steps])
+
+    @property
     def previous_variant(self) -> str:
         detail = detail_of(self.previous) if self.previous is not None else None
         return (self.variants or {}).get(detail.variant, "") if detail is not None else ""
@@ -140,6 +153,7 @@ class ActivitySection:
             rows=serology_of(patient=about.patient),
             diagnosis=about.patient.diagnosis,
             recorded_on=self.recorded_on,
+            day_zero=sheet.course.day_zero,
         )
         self._entries: list[ScoreEntry] = []
         self._tests: list[SerologyEntry] = []
@@ -252,10 +266,6 @@ class ActivitySection:
             if typed.value and typed.value.replace(".", "", 1).isdigit() and typed.value.isascii():
                 points[typed.name.removeprefix(f"{self.key}-{block.short}-")] = Decimal(typed.value)
         return points if points or (block.none and block.none.value) else None
-
-    @property
-    def causes(self) -> dict[str, str]:
-        return _CAUSES
 
     @property
     def further_are_filled(self) -> bool:

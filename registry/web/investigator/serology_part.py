@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from django.utils.safestring import SafeString
+
 from registry.actions.disease_activity import SerologyEntry
 from registry.clinical.code_lists import CodeList
 from registry.clinical.serology import (
@@ -21,6 +23,8 @@ from registry.clinical.serology import (
 )
 from registry.models import Serology
 from registry.templatetags.words import serology as in_words
+from registry.templatetags.words import study_day
+from registry.web.investigator import typed_html as html
 from registry.web.investigator.typed import Typed, TypedFields
 
 
@@ -41,13 +45,16 @@ class AntibodyRow:
 class SerologyFields:
     """The serology of one visit as fields of its section."""
 
-    findings: CodeList = FINDINGS
-    assays: CodeList = ASSAYS
-    units: CodeList = UNITS
-
     def __init__(
-        self, *, fields: TypedFields, rows: Sequence[Serology], diagnosis: str, recorded_on: date | None
+        self,
+        *,
+        fields: TypedFields,
+        rows: Sequence[Serology],
+        diagnosis: str,
+        recorded_on: date | None,
+        day_zero: date,
     ):
+        self._day_zero = day_zero
         self._rows = rows
         self._here = {row.test: row for row in rows if row.collected_on == recorded_on}
         self._recorded_on = recorded_on
@@ -122,6 +129,43 @@ class SerologyFields:
     @property
     def further_are_filled(self) -> bool:
         return any(row.is_filled or row.titre.errors for row in self.further)
+
+    @property
+    def dsdna_html(self) -> SafeString:
+        """The fields of anti-dsDNA, drawn by hand."""
+        told = self.dsdna
+        return html.joined(
+            [
+                html.choice(told["assay"], label="Anti-dsDNA, assay", pairs=_pairs(ASSAYS, "Choose …")),
+                html.box(told["value"], label="Value", mode="decimal"),
+                html.choice(told["unit"], label="Unit", pairs=_pairs(UNITS, "Choose …")),
+                html.box(told["uln"], label="Upper limit", mode="decimal"),
+                html.box(told["titre"], label="Titre (1:20)"),
+            ]
+        )
+
+    @property
+    def usual_html(self) -> SafeString:
+        return self._antibodies_html(self.usual)
+
+    @property
+    def further_html(self) -> SafeString:
+        return self._antibodies_html(self.further)
+
+    def _antibodies_html(self, rows: Sequence[AntibodyRow]) -> SafeString:
+        findings = _pairs(FINDINGS, "Not measured")
+        return html.joined(
+            html.antibody(
+                label=row.name,
+                finding=row.finding,
+                titre=row.titre,
+                findings=findings,
+                last=f"{in_words(row.previous)}, {study_day(row.previous.collected_on, self._day_zero)}"
+                if row.previous
+                else "",
+            )
+            for row in rows
+        )
 
     def entries(self) -> list[SerologyEntry]:
         """Judge what was typed; the tests that can be kept."""
@@ -201,3 +245,7 @@ class SerologyFields:
         mine = {entry.test: entry for entry in entries}
         there = {row.test: row for row in self._rows if row.collected_on == on}
         return [(name, in_words(mine.get(test)), in_words(there.get(test))) for test, name in TESTS.items()]
+
+
+def _pairs(codes: CodeList, empty: str) -> html.Pairs:
+    return (("", empty), *codes.items())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from django.http import QueryDict
+from django.utils.safestring import SafeString
 
 from registry.actions.treatments import (
     AnswerEntry,
@@ -27,6 +28,7 @@ from registry.clinical.treatments import (
 from registry.models import Treatment
 from registry.queries.activity import answers_of, complete_on, span_of, treatments_of
 from registry.queries.visit_sheet import VisitSheet
+from registry.web.investigator import typed_html as html
 from registry.web.investigator.row_forms import About
 from registry.web.investigator.typed import Typed, TypedFields, shown_partial
 
@@ -97,6 +99,24 @@ class NewRow:
     def errors(self) -> list[str]:
         return [words for typed in self.typed for words in typed.errors]
 
+    def html(self, *, label: str, options: Options) -> SafeString:
+        """The fields of the row, drawn by hand."""
+        agent = html.choice(self.agent, label=label, pairs=(("", "None"),), groups=options)
+        if self.stop is None or self.dose is None:
+            start = html.box(self.start, label="Given on", css="input--date")
+            return html.joined(
+                [agent, start, html.box(self.name, label="Product, or which other", css="input--medium")]
+            )
+        return html.joined(
+            [
+                agent,
+                html.box(self.dose, label="Dose with unit", css="input--medium"),
+                html.box(self.start, label="Start", css="input--date"),
+                html.box(self.stop, label="Stop", css="input--date"),
+                html.box(self.name, label="Which, if other", css="input--medium"),
+            ]
+        )
+
 
 @dataclass(slots=True)
 class NewRows:
@@ -107,6 +127,10 @@ class NewRows:
     options: Options
     rows: list[NewRow] = field(default_factory=list)
     is_vaccine: bool = False
+
+    @property
+    def drawn(self) -> list[tuple[NewRow, SafeString]]:
+        return [(row, row.html(label=self.label, options=self.options)) for row in self.rows]
 
 
 class TreatmentsSection:

@@ -1,0 +1,156 @@
+# ruff: noqa: E501 - a line of markup is read as one
+"""The many small fields of the further sections as HTML, every value escaped by `format_html`.
+
+Not templates, for the reason of grid_html.py: a hundred places on a page, and a template node costs thirty
+times as much as one format of a string (docs/decisions/0022).
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Final
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from registry.clinical.disease_activity import Item
+from registry.web.investigator.typed import Typed
+
+Pairs = tuple[tuple[str, str], ...]
+Groups = tuple[tuple[str, Pairs], ...]
+
+_EMPTY: Final = mark_safe("")
+_CHECKED: Final = mark_safe(" checked")
+_WRONG: Final = mark_safe(" field--wrong")
+_BOX: Final = '<div class="field{wrong}"><label for="{id}">{label}</label>{errors}<input class="{css}" id="{id}" name="{name}" value="{value}" autocomplete="off"{mode}{at}></div>'
+_CHOICE: Final = '<div class="field{wrong}"><label for="{id}">{label}</label>{errors}<select id="{id}" name="{name}"{at}>{options}</select></div>'
+_TICK: Final = '<label class="choice item"><input type="checkbox" name="{name}" value="{key}" data-points="{points}"{serological}{checked}><span>{words} <small>{worth}{meaning}</small></span></label>'
+_CAUSE: Final = '<div class="item"><label for="{id}">{words} <small>{worth}{meaning}. Due to lupus, or to CAR T-cells or a drug?</small></label><select id="{id}" name="{name}" data-points="{points}">{options}</select></div>'
+_STEP: Final = '<div class="item item--step{wrong}"><label for="{id}">{label}</label><input class="input--digit" id="{id}" name="{name}" value="{value}" inputmode="numeric" autocomplete="off" data-step{at}>{errors}</div>'
+_LEVEL: Final = '<div class="item{wrong}"><label for="{id}">{label}</label>{errors}<select id="{id}" name="{name}" data-step>{options}</select></div>'
+_ANTIBODY: Final = '<li><span class="antibodies__name">{label}</span> <select id="{id}" name="{name}" aria-label="{label}">{options}</select> <input class="input--short" id="{titre_id}" name="{titre_name}" value="{titre}" aria-label="{label}, titre" placeholder="1:320" autocomplete="off"{at}>{errors}{last}</li>'
+
+
+def joined(pieces: Iterable[SafeString]) -> SafeString:
+    # Every piece was escaped by format_html when it was made.
+    return mark_safe("".join(pieces))  # noqa: S308
+
+
+def errors_of(typed: Typed) -> SafeString:
+    """The errors of a field, to be named by its aria-describedby."""
+    if not typed.errors:
+        return _EMPTY
+    words = format_html_join(
+        "",
+        '<p class="wrong"><span class="visually-hidden">Error: </span>{}</p>',
+        ((e,) for e in typed.errors),
+    )
+    return format_html('<div id="{}_error">{}</div>', typed.id, words)
+
+
+def _at(typed: Typed) -> SafeString:
+    if not typed.errors:
+        return _EMPTY
+    return format_html(' aria-invalid="true" aria-describedby="{}_error"', typed.id)
+
+
+def box(typed: Typed, *, label: str, css: str = "input--short", mode: str = "") -> SafeString:
+    """One text box with its label above and its errors."""
+    return format_html(
+        _BOX,
+        id=typed.id,
+        name=typed.name,
+        value=typed.value,
+        label=label,
+        css=css,
+        mode=format_html(' inputmode="{}"', mode) if mode else _EMPTY,
+        wrong=_WRONG if typed.errors else _EMPTY,
+        errors=errors_of(typed),
+        at=_at(typed),
+    )
+
+
+@lru_cache(maxsize=64)
+def _options(pairs: Pairs, groups: Groups) -> SafeString:
+    one = '<option value="{}">{}</option>'
+    inside = joined(
+        format_html('<optgroup label="{}">{}</optgroup>', label, format_html_join("", one, options))
+        for label, options in groups
+    )
+    return joined([format_html_join("", one, pairs), inside])
+
+
+def options_html(pairs: Pairs, *, chosen: str, groups: Groups = ()) -> SafeString:
+    """The options of a select with the chosen one marked; the plain list is made once."""
+    plain = _options(pairs, groups)
+    mark = format_html('<option value="{}">', chosen)
+    return mark_safe(plain.replace(mark, f"{mark[:-1]} selected>", 1))  # noqa: S308 - of the two made above
+
+
+def choice(typed: Typed, *, label: str, pairs: Pairs, groups: Groups = ()) -> SafeString:
+    """One select with its label above and its errors."""
+    return format_html(
+        _CHOICE,
+        id=typed.id,
+        name=typed.name,
+        label=label,
+        options=options_html(pairs, chosen=typed.value, groups=groups),
+        wrong=_WRONG if typed.errors else _EMPTY,
+        errors=errors_of(typed),
+        at=_at(typed),
+    )
+
+
+def item(
+    found: Item, *, name: str, is_ticked: bool, cause: Typed | None, causes: Mapping[str, str]
+) -> SafeString:
+    """One item of a score: a tick, or the question what it is due to."""
+    points = f"{found.points.normalize():f}"
+    common = {
+        "points": points,
+        "words": found.name,
+        "worth": f"{points} {'point' if points == '1' else 'points'}",
+        "meaning": f"; {found.meaning}" if found.meaning else "",
+    }
+    if cause is not None:
+        options = options_html(tuple(causes.items()), chosen=cause.value)
+        return format_html(_CAUSE, id=cause.id, name=cause.name, options=options, **common)
+    return format_html(
+        _TICK,
+        name=name,
+        key=found.key,
+        serological=mark_safe(" data-serological") if found.is_serological else _EMPTY,
+        checked=_CHECKED if is_ticked else _EMPTY,
+        **common,
+    )
+
+
+def step(typed: Typed, *, options: Pairs) -> SafeString:
+    """One part of a score that has steps: a digit, or a level from a list."""
+    common = {
+        "id": typed.id,
+        "name": typed.name,
+        "label": typed.label,
+        "wrong": _WRONG if typed.errors else _EMPTY,
+        "errors": errors_of(typed),
+    }
+    if not options:
+        return format_html(_STEP, value=typed.value, at=_at(typed), **common)
+    listed = (("", "Choose …"), *((key, words[:1].upper() + words[1:]) for key, words in options))
+    return format_html(_LEVEL, options=options_html(listed, chosen=typed.value), **common)
+
+
+def antibody(*, label: str, finding: Typed, titre: Typed, findings: Pairs, last: str) -> SafeString:
+    """One antibody: what was found, its titre, and what was found before."""
+    return format_html(
+        _ANTIBODY,
+        label=label,
+        id=finding.id,
+        name=finding.name,
+        options=options_html(findings, chosen=finding.value),
+        titre_id=titre.id,
+        titre_name=titre.name,
+        titre=titre.value,
+        at=_at(titre),
+        errors=errors_of(titre),
+        last=format_html(" <small>Last: {}</small>", last) if last else _EMPTY,
+    )
