@@ -414,6 +414,21 @@ def test_a_lock_waits_for_whoever_is_writing():
         Patient.objects.filter(pk=patient.pk).update(birth_year=1991)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_does_not_wait_for_ever(monkeypatch):
+    monkeypatch.setattr(acts, "_PATIENCE", "200ms")
+    patient = factories.make_patient()
+    manager = factories.make_user(username="waits", role="data_manager", study=patient.study)
+    with another_connection() as writer, writer.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE registry_patient SET birth_year = 1990")
+        with pytest.raises(LockRefused, match="being written at this moment"):
+            acts.lock(
+                target=Target(study=patient.study, patient=patient), reason="Cleaned.", by=manager, at=NIGHT
+            )
+        cursor.execute("ROLLBACK")
+
+
 def _lock_in_thread(patient, manager):
     try:
         factories.make_lock(patient=patient, by=manager)
