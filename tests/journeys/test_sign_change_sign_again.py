@@ -54,7 +54,7 @@ def test_signed_changed_and_signed_again(open_page, visit, investigator, coordin
     expect(page.get_by_text("no longer valid: changed by coordinator")).to_be_visible()
 
     # The old value is two clicks away: the visit, then its mark.
-    page.get_by_role("link", name="changed: see what Neutrophils was").click()
+    page.get_by_role("link", name="changed – see what Neutrophils was").click()
     expect(page.get_by_role("cell", name="Neutrophils 0.4 ×10⁹/L, 29 Mar 2024")).to_be_visible()
     reads_well(page, name="history", tmp_path=tmp_path)
 
