@@ -13,6 +13,7 @@ from registry.actions.evaluations import nudge
 from registry.actions.laboratories import laboratory_named, remember_habits
 from registry.actions.locks import refuse_if_locked
 from registry.actions.refused import refuse_if
+from registry.clinical.entry_checks import check_text
 from registry.clinical.record_checks import check_lab
 from registry.clinical.refusals import Problem
 from registry.clinical.units import read_result, read_value
@@ -47,6 +48,7 @@ def problems_of(*, entry: ResultEntry, patient: Patient, today: date) -> list[Pr
     found = collection_problems(
         patient=patient, field="collected_on", what="A result", on=entry.collected_on, scope="laboratory"
     )
+    found += check_text(field="right_because", value=entry.right_because, maximum=_LONGEST_REASON)
     return found + check_lab(
         collected_on=entry.collected_on,
         analyte=entry.analyte,

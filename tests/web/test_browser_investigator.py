@@ -268,7 +268,7 @@ def test_a_new_visit_begins_at_its_date_and_says_which_keys_it_takes(browse, coo
 def test_a_narrow_grid_shows_the_unit_under_each_value(browse, coordinator, scene):
     page = browse(user=coordinator, path=f"/patients/{scene.patient.public_id}/visits/M6/", width=320)
 
-    for label in ("Neutrophils: Value", "Neutrophils: Unit", "Neutrophils: If not done: why"):
+    for label in ("Neutrophils: Value", "Neutrophils: Unit", "Neutrophils: Not done"):
         box = page.get_by_label(label).bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 320

@@ -229,9 +229,11 @@ def test_a_recorded_unlikely_value_is_not_asked_about_again(person, scene):
     )
 
     page = person.get(f"{address(scene.patient)}?change=1").content.decode()
+    of_patient = person.get(f"/patients/{scene.patient.public_id}/").content.decode()
     answer = person.post(address(scene.patient), change)
 
     assert "smear reviewed" in page
+    assert "Asked and kept: smear reviewed" in of_patient
     assert answer.status_code == 302
     result.refresh_from_db()
     assert (result.superseded_at, result.right_because) == (None, "smear reviewed")
