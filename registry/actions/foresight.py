@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from registry.access.scope import EVERYTHING, acting
-from registry.actions.judging import judge_patients
+from registry.actions.judging import Failure, judge_patients
 from registry.models import Alert, Patient
 from registry.monitoring.lifecycle import WAITING
 
@@ -27,10 +27,10 @@ def foresee(*, patient: Patient, save: Callable[[], object], at: datetime) -> Fo
     Raises whatever `save` raises. Nothing of it is stored, no task is sent and no number of an alert stays.
     """
     with transaction.atomic():
+        _judge(patient, at)  # what the record raises already, judged or not, is not this visit's doing
         before = _waiting(patient)
         save()
-        with acting(rows=EVERYTHING):  # as the checks themselves work: they refuse to judge some of many
-            failures = judge_patients(patient_ids=[patient.pk], as_of=None, at=at)
+        failures = _judge(patient, at)
         after = _waiting(patient)
         transaction.set_rollback(True)
     return Foresight(
@@ -38,6 +38,11 @@ def foresee(*, patient: Patient, save: Callable[[], object], at: datetime) -> Fo
         settled=tuple(alert for pk, alert in before.items() if pk not in after),
         is_whole=not failures,
     )
+
+
+def _judge(patient: Patient, at: datetime) -> list[Failure]:
+    with acting(rows=EVERYTHING):  # as the checks themselves work: they refuse to judge some of many
+        return judge_patients(patient_ids=[patient.pk], as_of=None, at=at)
 
 
 def _waiting(patient: Patient) -> dict[int, Alert]:

@@ -33,7 +33,8 @@ class VisitSheet:
     """One visit of one course with what surrounds it.
 
     `previous`: per analyte the latest current result before the visit. `units`: per analyte the unit
-    this site enters most. `results`: the visit's own current results, and others of its day.
+    this site enters most. `results`: the visit's own current results, and others of its day. `day_zeros`:
+    of the course and of the later ones.
     """
 
     course: Course
@@ -44,6 +45,7 @@ class VisitSheet:
     results: tuple[LabResult, ...]
     supports: tuple[SupportiveTreatment, ...]
     not_done: tuple[LabNotDone, ...]
+    day_zeros: tuple[date, ...] = ()
 
 
 def course_for(*, patient: Patient, day_zero: date | None, today: date) -> Course | None:
@@ -84,9 +86,11 @@ def visit_sheet(
                 patient=patient, given_on__gte=since, given_on__lte=own or today
             ).order_by("given_on", "kind")
         )
+    history = history_of(patient=patient)
     return VisitSheet(
         course=course,
-        window=window_for(history=history_of(patient=patient), course=course, code=code, today=today),
+        window=window_for(history=history, course=course, code=code, today=today),
+        day_zeros=tuple(each for each in history.day_zeros if each >= course.day_zero),
         visit=visit,
         previous=_previous(patient, before=own, without=visit),
         units=_units_of_site(patient.site_id),

@@ -16,7 +16,6 @@ from registry.models import Course, Patient, Visit
 from registry.queries.visit_sheet import (
     VisitSheet,
     course_for,
-    day_zeros_from,
     recorded_visit,
     unscheduled_visit,
     visit_sheet,
@@ -40,7 +39,7 @@ class Place:
     def about(self) -> About:
         return About(
             patient=self.patient,
-            day_zeros=day_zeros_from(course=self.course),
+            day_zeros=self.sheet.day_zeros,
             code=self.code,
             today=self.today,
         )

@@ -42,5 +42,5 @@ def visit_saved(request: HttpRequest, public_id: UUID, code: str) -> HttpRespons
 
 def _unmeasured(results: tuple[LabResult, ...], not_done: tuple[LabNotDone, ...]) -> list[str]:
     """Routine analytes of which the visit says nothing: neither a value nor why there is none."""
-    said = {row.analyte for row in (*results, *not_done)}
+    said = {result.analyte for result in results} | {row.analyte for row in not_done}
     return [ANALYTES[key].name for key in ROUTINE if key not in said]
