@@ -32,8 +32,8 @@ from registry.models.people import Membership, User
 from registry.models.preselection import AnswersToRenew, LabsToRepack, PackedLabs, ReportScreening
 from registry.models.question import Question, QuestionMessage
 from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
-from registry.models.site_stay import SiteStay
 from registry.models.signature import SecurityEvent, Signature
+from registry.models.site_stay import SiteStay
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
 from registry.models.treatment import Treatment, TreatmentAnswer
 from registry.models.visit import Score, SupportiveTreatment, Visit
@@ -45,8 +45,8 @@ __all__ = [
     "Alert",
     "AlertMove",
     "AlertNews",
-    "AnswersToRenew",
     "AnnualContact",
+    "AnswersToRenew",
     "ApiKey",
     "AuditEvent",
     "CasebookTaken",
@@ -93,8 +93,8 @@ __all__ = [
     "ScanRun",
     "ScheduledVisit",
     "Score",
-    "SecurityEvent",
     "ScoreDetail",
+    "SecurityEvent",
     "Serology",
     "Signature",
     "Site",
@@ -102,9 +102,9 @@ __all__ = [
     "Sponsor",
     "Study",
     "SupportiveTreatment",
-    "Unlocking",
     "Treatment",
     "TreatmentAnswer",
+    "Unlocking",
     "User",
     "Visit",
     "VisitNewEvents",

@@ -43,8 +43,8 @@ from registry.models.people import Membership, User
 from registry.models.preselection import AnswersToRenew, LabsToRepack, PackedLabs, ReportScreening
 from registry.models.question import Question, QuestionMessage
 from registry.models.running import DueRun, Heartbeat, Judgement, WaitingEvaluation
-from registry.models.site_stay import SiteStay
 from registry.models.signature import SecurityEvent, Signature
+from registry.models.site_stay import SiteStay
 from registry.models.study import Product, ScheduledVisit, Site, Sponsor, Study, VisitSchedule
 from registry.models.treatment import Treatment, TreatmentAnswer
 from registry.models.visit import Score, SupportiveTreatment, Visit
