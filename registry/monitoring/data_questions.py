@@ -14,8 +14,9 @@ A question closes itself when its ground is gone. A ground that a person settled
 - `unlikely_result_unexplained` 1: a result of the past 400 days is more than twice the upper soft limit or
   less than half the lower one, the same number in another unit of the analyte would be usual, and nobody
   said why it is right. Nearer to the limits, 16 ×10⁹/L neutrophils under steroids, it is the keyboard's.
-- `visit_without_blood_count` 1: a completed visit has no neutrophils, platelets or haemoglobin within 14
-  days, none of them is marked *not done*, and 14 days have passed since. The cytopenia rule is blind there.
+- `visit_without_blood_count` 1: the latest completed visit on site that is more than 14 days ago has no
+  neutrophils, platelets or haemoglobin, from 14 days before it until now, and none of them is marked *not
+  done*. The cytopenia rule is blind there. Earlier visits are not asked about: a later count covers them.
 
 Source: ux.md 0; product.md, "Questions"; clinical-reference.md 8.1.
 """
@@ -49,6 +50,7 @@ class VisitSeen:
     visited_on: date
     new_malignancy: bool | None
     not_done: frozenset[str] = frozenset()
+    is_remote: bool = False
 
     def fact(self, field: str) -> Fact:
         """A field of this visit."""
@@ -156,17 +158,25 @@ def _unlikely_result_unexplained(record: RecordSeen, on: date) -> Iterator[tuple
 
 
 def _visit_without_blood_count(record: RecordSeen, on: date) -> Iterator[tuple[Fact, str, str]]:
-    for visit in record.visits:
-        if not on - LOOKED_BACK <= visit.visited_on < on - COUNT_IS_NEAR or visit.not_done & set(COUNTS):
-            continue
-        if any(abs(day - visit.visited_on) <= COUNT_IS_NEAR for day in record.counted_on):
-            continue
-        yield (
-            visit.fact(BLOOD_COUNT),
-            f"visited {visit.visited_on}",
-            f"The visit of {spoken(visit.visited_on)} brought no neutrophils, platelets or haemoglobin. "
-            "Enter the results, or mark them as not done with the reason.",
-        )
+    latest = max(
+        (
+            visit
+            for visit in record.visits
+            if not visit.is_remote and on - LOOKED_BACK <= visit.visited_on < on - COUNT_IS_NEAR
+        ),
+        key=lambda visit: (visit.visited_on, visit.row),
+        default=None,
+    )
+    if latest is None or latest.not_done & set(COUNTS):
+        return
+    if any(latest.visited_on - COUNT_IS_NEAR <= day <= on for day in record.counted_on):
+        return
+    yield (
+        latest.fact(BLOOD_COUNT),
+        f"visited {latest.visited_on}",
+        f"The visit of {spoken(latest.visited_on)} brought no neutrophils, platelets or haemoglobin. "
+        "Enter the results, or mark them as not done with the reason.",
+    )
 
 
 CHECKS: tuple[Check, ...] = (

@@ -104,6 +104,7 @@ def _visits(patient_ids: Sequence[int], since: date) -> dict[int, list[VisitSeen
                     visited_on=visit.visited_on,
                     new_malignancy=visit.new_malignancy,
                     not_done=frozenset(not_done[visit.pk]),
+                    is_remote=visit.contact_mode not in ("", "on_site"),
                 )
             )
     return found

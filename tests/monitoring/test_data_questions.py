@@ -1,5 +1,6 @@
 """What the registry asks sites about by itself, at the edges of each check."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -175,14 +176,24 @@ def test_a_laboratory_has_14_days(days_ago, is_asked):
     assert bool(asked(record, of=NO_COUNT)) is is_asked
 
 
-@pytest.mark.parametrize(
-    ("days_apart", "is_asked"), [(-15, True), (-14, False), (0, False), (14, False), (15, True)]
-)
-def test_a_count_within_14_days_is_the_visits(days_apart, is_asked):
+@pytest.mark.parametrize(("days_apart", "is_asked"), [(-15, True), (-14, False), (0, False), (60, False)])
+def test_a_count_from_14_days_before_the_visit_until_now_is_enough(days_apart, is_asked):
     on = date(2024, 6, 2)
     record = RecordSeen(visits=(visit(on),), counted_on=frozenset({on + timedelta(days=days_apart)}))
 
     assert bool(asked(record, of=NO_COUNT)) is is_asked
+
+
+def test_only_the_latest_visit_is_asked_for_a_count():
+    record = RecordSeen(visits=(visit(date(2024, 6, 2)), visit(date(2024, 7, 2), code="M4", row=2)))
+
+    assert [key for key, _ in asked(record, of=NO_COUNT)] == ["visit:M4@2024-03-01:blood-count"]
+
+
+def test_a_contact_from_afar_brings_no_blood():
+    seen = replace(visit(date(2024, 6, 2)), is_remote=True)
+
+    assert asked(RecordSeen(visits=(seen,)), of=NO_COUNT) == []
 
 
 @pytest.mark.parametrize(("not_done", "is_asked"), [((), True), (("PLT",), False), (("IGG",), True)])
