@@ -24,17 +24,18 @@ def typed_box(typed: Any, label: str, css: str = "input--short", mode: str = "")
         _WRONG if typed.errors else _NOTHING,
         typed.id,
         label,
-        _errors(typed),
+        errors_of(typed),
         css,
         typed.id,
         typed.name,
         typed.value,
         format_html(' inputmode="{}"', mode) if mode else _NOTHING,
-        _described(typed),
+        described(typed),
     )
 
 
-def _errors(typed: Any) -> SafeString:
+def errors_of(typed: Any) -> SafeString:
+    """The errors of a field, with the id by which it is described."""
     if not typed.errors:
         return _NOTHING
     words = format_html_join(
@@ -45,7 +46,8 @@ def _errors(typed: Any) -> SafeString:
     return format_html('<div id="{}_error">{}</div>', typed.id, words)
 
 
-def _described(typed: Any) -> SafeString:
+def described(typed: Any) -> SafeString:
+    """The attributes that lead from a wrong field to its errors."""
     if not typed.errors:
         return _NOTHING
     return format_html(' aria-invalid="true" aria-describedby="{}_error"', typed.id)

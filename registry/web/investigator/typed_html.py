@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from registry.clinical.disease_activity import Item
+from registry.templatetags.boxes import described, errors_of, typed_box
 from registry.web.investigator.typed import Typed
 
 Pairs = tuple[tuple[str, str], ...]
@@ -21,7 +22,6 @@ Groups = tuple[tuple[str, Pairs], ...]
 _EMPTY: Final = mark_safe("")
 _CHECKED: Final = mark_safe(" checked")
 _WRONG: Final = mark_safe(" field--wrong")
-_BOX: Final = '<div class="field{wrong}"><label for="{id}">{label}</label>{errors}<input class="{css}" id="{id}" name="{name}" value="{value}" autocomplete="off"{mode}{at}></div>'
 _CHOICE: Final = '<div class="field{wrong}"><label for="{id}">{label}</label>{errors}<select id="{id}" name="{name}"{at}>{options}</select></div>'
 _TICK: Final = '<label class="choice item"><input type="checkbox" name="{name}" value="{key}" data-points="{points}"{serological}{checked}><span>{words} <small>{worth}{meaning}</small></span></label>'
 _CAUSE: Final = '<div class="item"><label for="{id}">{words} <small>{worth}{meaning}. Due to lupus, or to CAR T-cells or a drug?</small></label><select id="{id}" name="{name}" data-points="{points}">{options}</select></div>'
@@ -35,38 +35,9 @@ def joined(pieces: Iterable[SafeString]) -> SafeString:
     return mark_safe("".join(pieces))  # noqa: S308
 
 
-def errors_of(typed: Typed) -> SafeString:
-    """The errors of a field, to be named by its aria-describedby."""
-    if not typed.errors:
-        return _EMPTY
-    words = format_html_join(
-        "",
-        '<p class="wrong"><span class="visually-hidden">Error: </span>{}</p>',
-        ((e,) for e in typed.errors),
-    )
-    return format_html('<div id="{}_error">{}</div>', typed.id, words)
-
-
-def _at(typed: Typed) -> SafeString:
-    if not typed.errors:
-        return _EMPTY
-    return format_html(' aria-invalid="true" aria-describedby="{}_error"', typed.id)
-
-
 def box(typed: Typed, *, label: str, css: str = "input--short", mode: str = "") -> SafeString:
     """One text box with its label above and its errors."""
-    return format_html(
-        _BOX,
-        id=typed.id,
-        name=typed.name,
-        value=typed.value,
-        label=label,
-        css=css,
-        mode=format_html(' inputmode="{}"', mode) if mode else _EMPTY,
-        wrong=_WRONG if typed.errors else _EMPTY,
-        errors=errors_of(typed),
-        at=_at(typed),
-    )
+    return typed_box(typed, label, css, mode)
 
 
 @lru_cache(maxsize=64)
@@ -96,7 +67,7 @@ def choice(typed: Typed, *, label: str, pairs: Pairs, groups: Groups = ()) -> Sa
         options=options_html(pairs, chosen=typed.value, groups=groups),
         wrong=_WRONG if typed.errors else _EMPTY,
         errors=errors_of(typed),
-        at=_at(typed),
+        at=described(typed),
     )
 
 
@@ -134,7 +105,7 @@ def step(typed: Typed, *, options: Pairs) -> SafeString:
         "errors": errors_of(typed),
     }
     if not options:
-        return format_html(_STEP, value=typed.value, at=_at(typed), **common)
+        return format_html(_STEP, value=typed.value, at=described(typed), **common)
     listed = (("", "Choose …"), *((key, words[:1].upper() + words[1:]) for key, words in options))
     return format_html(_LEVEL, options=options_html(listed, chosen=typed.value), **common)
 
@@ -150,7 +121,7 @@ def antibody(*, label: str, finding: Typed, titre: Typed, findings: Pairs, last:
         titre_id=titre.id,
         titre_name=titre.name,
         titre=titre.value,
-        at=_at(titre),
+        at=described(titre),
         errors=errors_of(titre),
         last=format_html(" <small>Last: {}</small>", last) if last else _EMPTY,
     )
