@@ -14,9 +14,13 @@ from registry.monitoring.lifecycle import WAITING
 
 @dataclass(frozen=True, slots=True)
 class Foresight:
-    """Alerts that would be raised, and that would no longer stand. `is_whole`: every rule could judge."""
+    """Alerts that would be raised, that would say more, and that would no longer stand.
+
+    `is_whole`: every rule could judge.
+    """
 
     raised: tuple[Alert, ...]
+    changed: tuple[Alert, ...]
     settled: tuple[Alert, ...]
     is_whole: bool
 
@@ -35,6 +39,9 @@ def foresee(*, patient: Patient, save: Callable[[], object], at: datetime) -> Fo
         transaction.set_rollback(True)
     return Foresight(
         raised=tuple(alert for pk, alert in after.items() if pk not in before),
+        changed=tuple(
+            alert for pk, alert in after.items() if pk in before and _said(alert) != _said(before[pk])
+        ),
         settled=tuple(alert for pk, alert in before.items() if pk not in after),
         is_whole=not failures,
     )
@@ -43,6 +50,10 @@ def foresee(*, patient: Patient, save: Callable[[], object], at: datetime) -> Fo
 def _judge(patient: Patient, at: datetime) -> list[Failure]:
     with acting(rows=EVERYTHING):  # as the checks themselves work: they refuse to judge some of many
         return judge_patients(patient_ids=[patient.pk], as_of=None, at=at)
+
+
+def _said(alert: Alert) -> tuple[object, ...]:
+    return (alert.severity, alert.certainty, alert.first_on, alert.last_on)
 
 
 def _waiting(patient: Patient) -> dict[int, Alert]:

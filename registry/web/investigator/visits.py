@@ -207,6 +207,7 @@ def _review(
         "left_open": left_open(place=place, form=form),
         "found": found,
         "raised": alert_lines(found.raised),
+        "changed": alert_lines(found.changed),
         "settled": alert_lines(found.settled),
         "sent": [
             (name, value)
