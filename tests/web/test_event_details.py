@@ -1,5 +1,6 @@
 """The questions of each category, computed grades, doubts, follow-ups that change, labels of LICATS."""
 
+import re
 from datetime import date
 from uuid import uuid4
 
@@ -535,3 +536,27 @@ def test_an_event_of_another_patient_is_not_shown_under_this_one(person, scene):
     event = AdverseEvent.objects.get(patient=scene.patient)
 
     assert person.get(f"{address(scene.low)}{event.pk}/").status_code == 404
+
+
+# --- drafts -----------------------------------------------------------------------------------
+
+
+def hidden_fields(page):
+    return dict(re.findall(r'<input type="hidden" name="(draft-[a-z]+)" value="([^"]*)"', page))
+
+
+def test_what_was_typed_of_an_event_comes_back_unjudged_until_it_is_saved(person, patient):
+    opened = hidden_fields(person.get(address(patient)).content.decode())
+    typed = sent("crs", **{"crs-hypoxia": "low_flow", "aware_on_year": ""})
+
+    kept = person.post(f"/patients/{patient.public_id}/drafts/", {**typed, **opened})
+    page = person.get(address(patient)).content.decode()
+
+    assert kept.status_code < 300
+    assert 'value="As it was called"' in page
+    assert re.search(r'value="low_flow"[^>]* checked', page)
+    assert "is not complete" not in page
+    assert not AdverseEvent.objects.filter(term="As it was called").exists()
+
+    assert person.post(address(patient), {**sent("crs"), **hidden_fields(page)}).status_code == 302
+    assert "As it was called" not in person.get(address(patient)).content.decode().partition('id="new"')[2]
