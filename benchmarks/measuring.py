@@ -55,11 +55,13 @@ class Reading:
 class Round:
     """One of each measurement; the ratios are to `count` of the same round."""
 
+    from_raw: Reading | None = None
     count: Reading | None = None
     scan: Reading | None = None
     overdue: Reading | None = None
     night: Reading | None = None
     sweep: Reading | None = None
+    night_after_sweeps: Reading | None = None
     by_rule: dict[str, float] = field(default_factory=dict)
     night_by_rule: dict[str, float] = field(default_factory=dict)
     reports: list[RunReport] = field(default_factory=list)
@@ -82,10 +84,13 @@ def measure(*, rounds: int, owner_url: str) -> dict[str, Any]:
 
 def _round(number: int, owner: psycopg.Connection[Any]) -> Round:
     measured = Round()
+    # Always first: what the others build on is never older than a week.
+    _measure_from_raw(measured)
     steps: list[Callable[[Round, psycopg.Connection[Any]], None]] = [
         _measure_count,
         _measure_scan,
         _measure_night,
+        _measure_night_after_sweeps,
         _measure_overdue,
     ]
     first = number % len(steps)
@@ -97,6 +102,15 @@ def _round(number: int, owner: psycopg.Connection[Any]) -> Round:
 def _measure_count(measured: Round, owner: psycopg.Connection[Any]) -> None:
     measured.count = _timed(lambda: _count_all(owner), _pid(owner))
     _say(f"count {measured.count.seconds:.2f} s")
+
+
+def _measure_from_raw(measured: Round) -> None:
+    """What happens once a week, and after every change of rules, lists or code that judges."""
+    at = days.night_of(days.let_a_day_pass()[0])
+    measured.from_raw = _timed(
+        lambda: scan.run_rules(as_of=None, at=at, trigger="command", is_from_raw=True), _own_pid()
+    )
+    _say(f"whole scan from raw {measured.from_raw.seconds:.2f} s")
 
 
 def _measure_scan(measured: Round, owner: psycopg.Connection[Any]) -> None:
@@ -121,19 +135,28 @@ def _measure_overdue(measured: Round, owner: psycopg.Connection[Any]) -> None:
 
 
 def _measure_night(measured: Round, owner: psycopg.Connection[Any]) -> None:
-    """A night after a day with changes that nobody judged yet, and then the minute's sweep over them."""
+    """A night after a day with changes that nobody judged yet: all sweeps of the day are missing."""
     day, measured.changed_patients = days.let_a_day_pass()
-    at = days.night_of(day)
     runs: list[ScanRun] = []
-
-    def whole_night() -> None:
-        slot = DueRun.objects.create(job=NIGHTLY_SCAN, due_at=at)
-        runs.extend(night.run_here(slots=[slot], at=at, as_of=None))
-
-    measured.night = _timed(whole_night, _own_pid())
+    measured.night = _timed(lambda: runs.extend(_whole_night(day)), _own_pid())
     measured.night_by_rule = {run.rule: run.seconds for run in runs}
+    evaluations.judge_waiting(at=days.night_of(day))
+    _say(f"night without sweeps {measured.night.seconds:.2f} s")
+
+
+def _measure_night_after_sweeps(measured: Round, owner: psycopg.Connection[Any]) -> None:
+    """As every day: sweeps judge whoever changed, of which this is the sum, and then the night."""
+    day, _ = days.let_a_day_pass()
+    at = days.night_of(day)
     measured.sweep = _timed(lambda: evaluations.judge_waiting(at=at), _own_pid())
-    _say(f"night {measured.night.seconds:.2f} s, sweep {measured.sweep.seconds:.2f} s")
+    measured.night_after_sweeps = _timed(lambda: _whole_night(day), _own_pid())
+    _say(f"sweep {measured.sweep.seconds:.2f} s, night after it {measured.night_after_sweeps.seconds:.2f} s")
+
+
+def _whole_night(day: date) -> list[ScanRun]:
+    at = days.night_of(day)
+    slot = DueRun.objects.create(job=NIGHTLY_SCAN, due_at=at)
+    return night.run_here(slots=[slot], at=at, as_of=None)
 
 
 def _first_scan(owner: psycopg.Connection[Any]) -> float:
@@ -141,7 +164,8 @@ def _first_scan(owner: psycopg.Connection[Any]) -> float:
     row = owner.execute("SELECT value FROM benchmark.noted WHERE name = 'first_scan'").fetchone()
     if row is not None:
         _say("a whole scan, to warm")
-        scan.run_rules(as_of=None, at=days.night_of(days.today()), trigger="command")
+        at = days.night_of(days.today())
+        scan.run_rules(as_of=None, at=at, trigger="command", is_from_raw=True)
         return float(row[0])
     _say("the first scan, which raises the alerts")
     at = days.night_of(days.today())
@@ -237,7 +261,7 @@ def _summary(done: list[Round]) -> dict[str, Any]:
             median(getattr(getattr(each, name), what) / getattr(each.count, what) for each in done), 3
         )
 
-    names = ("scan", "night", "sweep", "overdue")
+    names = ("from_raw", "scan", "night", "sweep", "night_after_sweeps", "overdue")
     reports = done[-1].reports
     return {
         "rounds": len(done),
@@ -255,6 +279,10 @@ def _summary(done: list[Round]) -> dict[str, Any]:
         },
         "night_changed_patients": done[-1].changed_patients,
         "sweep_seconds": of("sweep"),
+        "night_after_sweeps_seconds": of("night_after_sweeps"),
+        "night_after_sweeps_ratio_to_sequential_count": ratio("night_after_sweeps"),
+        "from_raw_seconds": of("from_raw"),
+        "from_raw_ratio_to_sequential_count": ratio("from_raw"),
         "overdue_visit_alone_seconds": of("overdue"),
         "overdue_visit_alone_ratio_to_sequential_count": ratio("overdue"),
         "cpu_seconds": {name: of(name, "cpu_seconds") for name in ("count", *names)},

@@ -83,12 +83,16 @@ class ReasonMissing(ValueError):
 
 @dataclass(slots=True)
 class Judged:
-    """What a rule said of one patient on one date; the history is kept for alerts that lost their finding."""
+    """What a rule said of one patient on one date; the history is kept for alerts that lost their finding.
+
+    `wake_on`: from which day on the calendar alone may change it (Rule.wake_on), where that is kept.
+    """
 
     patient_id: int
     as_of: date
     history: History
     findings: tuple[Finding, ...]
+    wake_on: date | None = None
 
 
 @dataclass(slots=True)

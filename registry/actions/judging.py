@@ -112,16 +112,25 @@ def judge_batch(
             screened_as=by.lists,
         )
     )
-    judged: list[tuple[Rule, list[Judged]]] = []
-    outcomes: dict[str, Outcome] = {}
+    judged: dict[str, list[Judged]] = {rule.key: [] for rule in rules}
+    outcomes = {rule.key: Outcome(Counts(), []) for rule in rules}
     asked: list[tuple[int, str]] = []
-    for rule in rules:
-        began = perf_counter()
-        mine = [each for each in batch if whom is None or each.patient_id in whom[rule.key]]
-        those, failures = judge_unstored(rule=rule, batch=mine, histories=histories)
-        judged.append((rule, those))
-        asked += [(each.patient_id, rule.key) for each in mine]
-        outcomes[rule.key] = Outcome(Counts(), failures, perf_counter() - began)
+    # Patient by patient: what one rule has worked out of a record the next one finds.
+    for candidate in batch:
+        packed = histories.get(candidate.patient_id)
+        for rule in rules:
+            if whom is not None and candidate.patient_id not in whom[rule.key]:
+                continue
+            asked.append((candidate.patient_id, rule.key))
+            began = perf_counter()
+            if packed is not None:
+                try:
+                    judged[rule.key].append(_judged(rule, candidate, packed, is_kept=True))
+                except SoftTimeLimitExceeded:  # the whole task is to stop; no patient is to blame
+                    raise
+                except Exception as error:  # noqa: BLE001 - one broken record blinds nobody (G-9)
+                    outcomes[rule.key].failures.append(_failure(rule, candidate.patient_id, error))
+            outcomes[rule.key].seconds += perf_counter() - began
 
     def store(these: Sequence[tuple[Rule, Sequence[Judged]]]) -> None:
         with transaction.atomic():
@@ -138,7 +147,7 @@ def judge_batch(
         for (rule, _), those_counts in zip(these, counts, strict=True):
             outcomes[rule.key].counts.add(those_counts)
 
-    _store(judged, store, outcomes)
+    _store([(rule, judged[rule.key]) for rule in rules], store, outcomes)
     failed = [failure for outcome in outcomes.values() for failure in outcome.failures]
     note_failures(failed=failed, asked=asked, runs=runs or {}, at=at)
     return outcomes
@@ -157,7 +166,7 @@ def _store(
         return
     except SoftTimeLimitExceeded:
         raise
-    except Exception:  # the database refused a row, or a rule fails when asked for its next day (G-9)
+    except Exception:  # the database refused a row (G-9)
         logger.exception("storing a batch failed, storing rule by rule and patient by patient")
     for rule, those in judged:
         if len(judged) > 1:
@@ -184,20 +193,25 @@ def judge_unstored(
             evidence.packed_histories(patient_ids=ids, analytes=rule.reads_labs, reads=rule.reads)
         )
     for candidate in batch:
-        patient_id, packed = candidate.patient_id, histories.get(candidate.patient_id)
+        packed = histories.get(candidate.patient_id)
         if packed is None:
             continue  # of a patient who is gone
         try:
-            # Of a record that is broken in one place, the rules that do not look there are not.
-            history = packed.part(analytes=rule.reads_labs, reads=rule.reads).unpack()
-            findings = rule.findings(history, candidate.as_of)
+            judged.append(_judged(rule, candidate, packed))
         except SoftTimeLimitExceeded:  # the whole task is to stop; no patient is to blame
             raise
         except Exception as error:  # noqa: BLE001 - one broken record blinds nobody (G-9)
-            failures.append(_failure(rule, patient_id, error))
-        else:
-            judged.append(Judged(patient_id, candidate.as_of, history, findings))
+            failures.append(_failure(rule, candidate.patient_id, error))
     return judged, failures
+
+
+def _judged(rule: Rule, candidate: Candidate, packed: PackedHistory, *, is_kept: bool = False) -> Judged:
+    """Judge one patient; `is_kept`: and say until when the answer stands. Raises what the rule raises."""
+    # Of a record that is broken in one place, the rules that do not look there are not.
+    history = packed.part(analytes=rule.reads_labs, reads=rule.reads).unpack()
+    findings = rule.findings(history, candidate.as_of)
+    wake_on = rule.wake_on(history, candidate.as_of) if is_kept else None
+    return Judged(candidate.patient_id, candidate.as_of, history, findings, wake_on)
 
 
 def _failure(rule: Rule, patient_id: int, error: Exception) -> Failure:

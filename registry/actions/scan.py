@@ -429,6 +429,7 @@ def _judge(
     # A few patients as of some date: the next night brings them back to today's.
     again_on = None if run.is_whole else run.started_at.date()
     reason = f"scan {rules[0].key}" if len(rules) == 1 else "scan"
+    is_by_fingerprint = run.is_whole and (run.is_from_raw or len(everybody) > _MANY)
     own = 0.0
     for start in range(0, len(everybody), BATCH):
         with acting(rows=EVERYTHING, reason=reason):
@@ -436,7 +437,7 @@ def _judge(
             lock_patients(patient_ids=ids)
             # Before the histories are read: see queries/answers.py and queries/fingerprints.py.
             notes = notes_of(patient_ids=ids)
-            numbers = _numbers(rules, whom, ids) if run.is_whole and run.is_from_raw else None
+            numbers = _numbers(rules, whom, ids) if is_by_fingerprint else None
             batch = evidence.candidates(as_of=run.as_of, at=run.started_at, patient_ids=ids)
             outcomes = judge_batch(
                 rules=rules,

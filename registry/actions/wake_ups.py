@@ -21,6 +21,7 @@ _KEEP = """
     JOIN unnest(%(rules)s::text[], %(versions)s::int[], %(numbers)s::bigint[]) WITH ORDINALITY
         AS asked (rule, version, number, position) ON asked.position = new.rule
     LEFT JOIN registry_judgement old ON old.patient_id = new.patient_id AND old.rule = asked.rule
+        AND old.patient_id = ANY (%(ids)s) -- or the whole table is read for a few
     WHERE NOT %(if_other)s OR old.rule IS NULL
        OR (old.wake_on, old.seen, old.answered_as, old.notes, old.is_clear, old.rule_version)
           IS DISTINCT FROM (new.wake_on, new.seen, asked.number, new.notes, %(is_clear)s, asked.version)
@@ -38,7 +39,7 @@ _REPLACE_NOTES = """
     changed AS (SELECT patient_id, bit_xor(hashint8extended(id, 0)) AS number
                 FROM (SELECT * FROM gone UNION ALL SELECT * FROM instead) AS each GROUP BY patient_id),
     carried AS (UPDATE registry_judgement j SET notes = j.notes # changed.number FROM changed
-                WHERE j.patient_id = changed.patient_id
+                WHERE j.patient_id = changed.patient_id AND j.patient_id = ANY (%(patients)s)
                   AND (%(carried)s::bigint[] IS NULL OR j.patient_id = ANY (%(carried)s)))
     SELECT patient_id, hashint8extended(id, 0), id FROM instead
 """
@@ -66,7 +67,7 @@ def note_judgements(
             position,
             each.patient_id,
             each.as_of,
-            again_on or rule.wake_on(each.history, each.as_of),
+            again_on or each.wake_on,
             numbers.get(rule.key, {}).get(each.patient_id),
             notes.of(each.patient_id),
         )
@@ -167,6 +168,7 @@ def replace_notes(*, notes: Notes, carried: Collection[int] | None = None) -> No
             _REPLACE_NOTES,
             {
                 "ids": [note for its in notes.ids.values() for note in its],
+                "patients": list(notes.ids),
                 "carried": None if carried is None else list(carried),
             },
         )

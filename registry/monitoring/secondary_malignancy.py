@@ -196,7 +196,10 @@ def _visit_findings(history: History, visits: list[RecordedVisit]) -> Iterable[F
         visit
         for visit in visits
         if visit.new_malignancy
-        or malignancy_text.read(texts=[visit.new_malignancy_text], day_zero=first).kept
+        or (
+            visit.new_malignancy_text
+            and malignancy_text.read(texts=[visit.new_malignancy_text], day_zero=first).kept
+        )
     ]
     if not telling:
         return

@@ -143,6 +143,7 @@ def answered_today(*, by: InForce, days: Mapping[int, date], notes: Notes) -> se
             FROM unnest(%(ids)s::bigint[], %(days)s::date[], %(notes)s::bigint[]) AS them (id, today, notes)
             JOIN registry_judgement j
                 ON j.patient_id = them.id AND j.answered_as = ANY (%(numbers)s) AND j.notes = them.notes
+                AND j.patient_id = ANY (%(ids)s) -- or the whole table is read for a few
                 AND j.as_of <= them.today AND (j.wake_on IS NULL OR them.today < j.wake_on)
             GROUP BY j.patient_id HAVING count(*) = cardinality(%(numbers)s::bigint[])
             """,

@@ -284,7 +284,9 @@ def _visits(ids: Mapping[str, Any]) -> dict[int, list[tuple[Any, ...]]]:
         """
         SELECT v.patient_id, v.id, v.code, c.day_zero, v.status, v.visited_on, v.new_malignancy,
                v.new_malignancy_text, v.entered_at
-        FROM registry_visit v JOIN registry_course c ON c.id = v.course_id
+        FROM registry_visit v
+        -- Of these patients too: or all courses are read for the few.
+        JOIN registry_course c ON c.id = v.course_id AND c.patient_id = ANY (%(ids)s)
         WHERE v.patient_id = ANY (%(ids)s) ORDER BY v.patient_id, v.visited_on, v.id
         """,
         ids,
@@ -318,11 +320,15 @@ def _labs(ids: Mapping[str, Any]) -> dict[int, dict[str, tuple[Any, ...]]]:
     return labs
 
 
-# A screening is of one report that exists, and goes when the report changes (migration 0003).
+# A screening is of one report that exists, and goes when the report changes (migration 0003). Dates that are
+# none, and the events of a patient for whom a rule failed, are read: the failure is to show (G-9).
 _COULD_TELL = """
-    AND (SELECT count(*) FROM registry_reportscreening s
-         WHERE s.event_id = e.id AND s.lists = %(screened_as)s AND NOT s.names_malignancy)
-        <= (SELECT count(*) FROM registry_adverseeventfollowup f WHERE f.event_id = e.id)
+    AND (NOT pg_input_is_valid(rpad(coalesce(nullif(e.started_on, ''), '2000'), 10, '-01-01'), 'date')
+         OR NOT pg_input_is_valid(rpad(coalesce(nullif(e.ended_on, ''), '2000'), 10, '-01-01'), 'date')
+         OR e.patient_id IN (SELECT n.patient_id FROM registry_scanfailure n WHERE n.settled_at IS NULL)
+         OR (SELECT count(*) FROM registry_reportscreening s
+             WHERE s.event_id = e.id AND s.lists = %(screened_as)s AND NOT s.names_malignancy)
+            <= (SELECT count(*) FROM registry_adverseeventfollowup f WHERE f.event_id = e.id))
 """
 
 

@@ -60,6 +60,20 @@ def test_without_a_date_scan_says_null(low_for_32_days, capsys):
     assert answer(capsys, "scan")["as_of"] is None
 
 
+def test_a_second_scan_builds_on_the_first_unless_told_to_ask_everybody_anew(low_for_32_days, capsys):
+    first = answer(capsys, "scan", "--as-of", AS_OF)
+    again = answer(capsys, "scan", "--as-of", AS_OF)
+    anew = answer(capsys, "scan", "--as-of", AS_OF, "--from-raw")
+
+    ran = ScanRun.objects.order_by("pk").values_list("is_from_raw", flat=True)
+    assert list(ran) == [True] * 4 + [False] * 4 + [True] * 4
+    counted = ("rule", "patients_in_scope", "patients_judged", "patients_skipped_as_clear", "findings")
+    for said in (again, anew):
+        for before, run in zip(first["runs"], said["runs"], strict=True):
+            assert [run[name] for name in counted] == [before[name] for name in counted]
+            assert run["raised"] == run["extended"] == run["withdrawn"] == 0
+
+
 def test_scan_of_one_rule_and_one_patient(low_for_32_days, site, capsys):
     make_patient(site=site)
 

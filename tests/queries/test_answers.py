@@ -382,3 +382,27 @@ def test_events_screened_as_naming_no_malignancy_are_left_out_and_nothing_is_los
     for on in (date(2024, 6, 1), date(2025, 6, 1), date(2050, 1, 1)):
         for pk in stored:
             assert rule.findings(few[pk], on) == rule.findings(everything[pk], on)
+
+
+@pytest.mark.parametrize("broken", [{"started_on": "2024-13"}, {"ended_on": "2024-02-30"}])
+def test_what_is_no_date_is_read_whatever_its_words_say(low, broken):  # G-9
+    make_event(patient=low, term="Headache", **broken)
+    keep_ready()
+
+    scan.run_rules(as_of=on_day(120), at=NIGHT, trigger="command", patient_ids=[low.pk])
+    assert not ScanFailure.objects.exists()  # it could have no finding, and is not judged
+    evaluations.judge_waiting(at=NIGHT, as_of=on_day(120))
+
+    assert ScanFailure.objects.get(settled_at=None).rule == "secondary_malignancy"
+
+
+def test_a_failure_shows_until_the_rule_no_longer_fails(low):  # G-9
+    make_event(patient=low, term="Headache", started_on="2024-13")
+    evaluations.judge_waiting(at=NIGHT, as_of=on_day(120))
+
+    for is_from_raw in (False, True):
+        failed = whole(on_day(120), is_from_raw=is_from_raw)["secondary_malignancy"].failures
+        assert [failure.patient_id for failure in failed] == [low.pk]
+
+    AdverseEvent.objects.update(started_on="2024-12")
+    assert whole(on_day(120))["secondary_malignancy"].failures == []

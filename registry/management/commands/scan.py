@@ -25,6 +25,11 @@ class Command(RefusingCommand):
         parser.add_argument("--rule", metavar="KEY", help="one rule; default: every rule in force")
         parser.add_argument("--patient", metavar="ID", help="one patient by their id; default: everybody")
         parser.add_argument(
+            "--from-raw",
+            action="store_true",
+            help="ask everybody anew and take no answer over from an earlier run, as once a week at night",
+        )
+        parser.add_argument(
             "--shadow",
             metavar="RULE:VERSION",
             help="judge all history by this candidate version and list what it would change; stores nothing."
@@ -53,6 +58,7 @@ class Command(RefusingCommand):
             trigger="command",
             rules=rules,
             patient_ids=patient_ids,
+            is_from_raw=options["from_raw"],
         )
         codes = patient_codes.codes_of(
             patient_ids={failure.patient_id for report in reports for failure in report.failures}
