@@ -1,6 +1,9 @@
 """Named actors and the rows they live among. A fixed night, so that nothing depends on today."""
 
+import time
+
 import pytest
+from django.db import connection
 
 # Named again here: Playwright's plugin is loaded after ours and would start a browser of its own.
 from config.pytest_stack import browser_type_launch_args  # noqa: F401
@@ -91,3 +94,28 @@ def as_user(client):
         return client
 
     return sign_in
+
+
+@pytest.fixture(autouse=True)
+def nobody_writes_any_more(request):
+    """After a test with a browser, wait until the server has answered what the page sent last.
+
+    A draft being saved while the tables are emptied would be a deadlock, and its victim the next test.
+    """
+    if "live_server" not in request.fixturenames:
+        yield
+        return
+    request.getfixturevalue("transactional_db")
+    yield
+    end = time.monotonic() + 10
+    while _others_at_work() and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def _others_at_work():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+        return cursor.fetchone()[0]
