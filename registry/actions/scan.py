@@ -24,7 +24,12 @@ from registry.actions.alerts import Counts
 from registry.actions.canaries import CanaryResult
 from registry.actions.judging import Failure, judge_batch, judge_unstored, lock_patients
 from registry.actions.preselection import keep_ready
-from registry.actions.wake_ups import note_clear, note_same_record, replace_notes
+from registry.actions.wake_ups import (
+    not_kept_as_clear,
+    note_clear,
+    note_same_record,
+    replace_notes,
+)
 from registry.models import ScanRun, WaitingEvaluation
 from registry.monitoring.catalogue import RULES, by_key
 from registry.monitoring.rule import Rule
@@ -352,7 +357,8 @@ def _could(rule: Rule, run: ScanRun, span: Span, to_ask: Sequence[int], shared: 
         could |= wake_ups.failed(rule=rule, span=span)
         clear = [patient_id for patient_id in to_ask if patient_id not in could]
         wakes = _days_they_wake(rule=rule, patient_ids=clear, latest_day=latest_day, span=span)
-    for few in _batches(clear):
+        other = not_kept_as_clear(rule=rule, by=shared.by, wakes=wakes, on=earliest_day, notes=shared.notes)
+    for few in _batches(other):
         with acting(rows=EVERYTHING, reason=f"scan {rule.key}"):
             lock_patients(patient_ids=few)
             note_clear(

@@ -120,6 +120,35 @@ def _keep(
         )
 
 
+def not_kept_as_clear(
+    *, rule: Rule, by: InForce, wakes: Mapping[int, date | None], on: date, notes: Notes
+) -> list[int]:
+    """Return of whom `note_clear` would change what is kept: in a run from raw nearly nobody."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT new.patient_id
+            FROM unnest(%(ids)s::bigint[], %(wakes)s::date[], %(notes)s::bigint[])
+                AS new (patient_id, wake_on, notes)
+            LEFT JOIN registry_judgement old ON old.patient_id = new.patient_id AND old.rule = %(rule)s
+            WHERE old.rule IS NULL OR old.as_of > %(on)s
+               OR (old.wake_on, old.seen, old.answered_as, old.notes, old.is_clear, old.rule_version)
+                  IS DISTINCT FROM (new.wake_on, NULL, %(number)s, new.notes, true, %(version)s)
+            ORDER BY new.patient_id
+            """,
+            {
+                "rule": rule.key,
+                "version": rule.version,
+                "number": by.numbers[rule.key],
+                "on": on,
+                "ids": list(wakes),
+                "wakes": list(wakes.values()),
+                "notes": [notes.of(patient_id) for patient_id in wakes],
+            },
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
 def note_same_record(*, rule: Rule, by: InForce, patient_ids: Sequence[int], notes: Notes) -> None:
     """Let answers stand that were given on the very record that a fingerprint has just found again.
 
@@ -130,7 +159,7 @@ def note_same_record(*, rule: Rule, by: InForce, patient_ids: Sequence[int], not
             """
             UPDATE registry_judgement j SET answered_as = %(number)s, notes = them.notes, is_clear = false
             FROM unnest(%(ids)s::bigint[], %(notes)s::bigint[]) AS them (id, notes)
-            WHERE j.patient_id = them.id AND j.rule = %(rule)s
+            WHERE j.patient_id = them.id AND j.rule = %(rule)s AND j.patient_id = ANY (%(ids)s)
               AND (j.answered_as, j.notes, j.is_clear) IS DISTINCT FROM (%(number)s, them.notes, false)
             """,
             {
