@@ -86,7 +86,8 @@ class Rule:
     lists, alone and is therefore no new evidence on a decided alert (G-8). `reads_labs`: the analytes
     whose series the rule looks at; `reads`: what else it looks at besides courses, enrolment and end of
     follow-up.
-    `is_selected_by_date`: its pre-selection depends on the date, so that every night asks it anew.
+    `is_selected_by_date`: its pre-selection depends on the date: who is clear is asked about again when the
+    next window closes.
     `wakes`: see `wake_on`; `carries`: see `carried`. `lists`: the versions of the code lists in force.
     """
 
