@@ -78,6 +78,8 @@ def lock(*, target: Target, reason: str, by: User, at: datetime) -> RecordLock:
             return found
         try:
             return _set(target, reason=reason.strip(), by=by, at=at)
+        except IntegrityError as twice:
+            raise LockRefused("It is locked already.") from twice
         except OperationalError as busy:
             if getattr(busy.__cause__, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
                 raise

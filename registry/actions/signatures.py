@@ -42,6 +42,8 @@ def may_sign_for_themselves(*, by: User) -> bool:
 def sign(*, patient: Patient, visit: Visit | None, sha256: str, by: User, at: datetime) -> Signature:
     """Keep a person's signature of the visit, or without one of the whole record, as they read it: `sha256`.
 
+    What this person has signed already, and nobody has changed since, is not signed twice.
+
     Whoever calls has asked for the password. Raises NotAllowed, SigningRefused for an incomplete visit or a
     password that somebody else chose, and ChangedSinceRead.
     """
@@ -57,6 +59,12 @@ def sign(*, patient: Patient, visit: Visit | None, sha256: str, by: User, at: da
         stands = canonical(patient=patient, visit=visit)
         if stands.sha256 != sha256:
             raise ChangedSinceRead
+        # Sent twice it is one: whoever waited for the patient's row finds what the first one wrote.
+        sent = Signature.objects.filter(
+            patient=patient, visit=visit, signed_by=by, sha256=sha256, voided_at__isnull=True
+        ).first()
+        if sent is not None:
+            return sent
         return Signature.objects.create(
             patient=patient,
             visit=visit,

@@ -23,6 +23,7 @@ from registry.models import Patient, User
 # Tables with a patient that are no part of the record, each with the reason.
 LEFT_OUT: Mapping[str, str] = MappingProxyType(
     {
+        "answerstorenew": "machinery",
         "alertnews": "who is to be told of an alert; the mails are the registry's own",
         "casebooktaken": "who took a copy; each copy would differ from the one before",
         "draft": "what a person has typed and not sent is no data, and belongs to that person",

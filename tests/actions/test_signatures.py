@@ -7,6 +7,7 @@ from django.db import DatabaseError, connection, transaction
 
 from registry.access.roles import NotAllowed
 from registry.access.scope import EVERYTHING, acting, because, rows_of
+from registry.actions.evaluations import judge_waiting
 from registry.actions.signatures import ChangedSinceRead, SigningRefused, sign
 from registry.models import AuditEvent, LabNotDone, LabResult, Question, Signature, Visit
 from registry.queries.signatures import canonical, obstacles, signature_lines, to_sign
@@ -352,6 +353,23 @@ def test_what_waits_to_be_signed_is_the_site_s_own_and_voided_first(visit, inves
     count, waiting = to_sign(rows=rows_of(investigator, verb="sign_record"))
     assert (count, [w.visit.code for w in waiting]) == (2, ["D28", "M3"])
     assert waiting[0].voided is not None
+
+
+def test_judging_a_record_voids_no_signature_of_it(visit, investigator):
+    patient = visit.patient
+    whole = canonical(patient=patient, visit=None)
+    signature = sign(patient=patient, visit=None, sha256=whole.sha256, by=investigator, at=NIGHT)
+
+    assert judge_waiting(at=NIGHT).judged_count == 1
+    at_the_commit()
+
+    signature.refresh_from_db()
+    assert signature.voided_at is None
+
+
+def test_the_same_signature_sent_twice_is_one(visit, investigator):
+    assert signed(visit, investigator) == signed(visit, investigator)
+    assert Signature.objects.count() == 1
 
 
 def test_a_whole_record_is_signed_and_voided_by_any_change_of_it(visit, investigator):

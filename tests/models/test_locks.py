@@ -11,6 +11,7 @@ from django.test import Client
 from registry.access.roles import NotAllowed
 from registry.access.scope import EVERYTHING, acting
 from registry.actions import locks as acts
+from registry.actions.evaluations import judge_waiting
 from registry.actions.locks import (
     LockRefused,
     RecordLocked,
@@ -35,6 +36,7 @@ NOT_OF_THE_RECORD = {
     "registry_scanfailure": "the ledger of failures",
     "registry_pseudonym": "what a sponsor calls the patient",
     "registry_waitingevaluation": "who is to be judged",
+    "registry_answerstorenew": "whose answers of the rules are to be renewed",
     "registry_judgement": "when a rule judged last",
     "registry_packedlabs": "a copy of results",
     "registry_labstorepack": "whose results are to be packed again",
@@ -220,6 +222,20 @@ def test_under_a_lock_alerts_are_raised_and_decided(visit, officer):
 
     alert = factories.make_alert(patient=visit.patient)
     factories.make_decision(alert=alert, by=officer)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_under_a_lock_the_rules_go_on_judging(visit, level):
+    sql("DELETE FROM registry_waitingevaluation")
+    factories.make_lock(**LEVELS[level](visit))
+    sql(
+        "INSERT INTO registry_waitingevaluation (patient_id, since, attempts) VALUES (%s, now(), 0)",
+        visit.patient_id,
+    )
+
+    swept = judge_waiting(at=NIGHT)
+
+    assert (swept.judged_count, swept.failed_count) == (1, 0)
 
 
 def test_an_adverse_event_of_a_locked_patient_is_refused_with_who_can_unlock(visit):
@@ -427,6 +443,44 @@ def test_a_lock_does_not_wait_for_ever(monkeypatch):
                 target=Target(study=patient.study, patient=patient), reason="Cleaned.", by=manager, at=NIGHT
             )
         cursor.execute("ROLLBACK")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_lock_at_once_the_second_is_told():
+    patient = factories.make_patient()
+    manager = factories.make_user(username="waits", role="data_manager", study=patient.study)
+    target = Target(study=patient.study, patient=patient)
+    told = []
+
+    def lock():
+        try:
+            acts.lock(target=target, reason="Cleaned.", by=manager, at=NIGHT)
+        except LockRefused as refusal:
+            told.append(refusal.for_people)
+        finally:
+            connection.close()
+
+    # Both have looked whether there is a lock before either can write one.
+    with another_connection() as writer, writer.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("UPDATE registry_patient SET birth_year = 1990")
+        both = [threading.Thread(target=lock) for _ in range(2)]
+        for thread in both:
+            thread.start()
+        for _ in range(100):
+            if waiting_for_writers(cursor) == 2:
+                break
+            both[0].join(timeout=0.1)
+        cursor.execute("COMMIT")
+        for thread in both:
+            thread.join(timeout=30)
+
+    assert told == ["It is locked already."]
+
+
+def waiting_for_writers(cursor):
+    cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    return cursor.fetchone()[0]
 
 
 def _lock_in_thread(patient, manager):

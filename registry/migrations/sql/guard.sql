@@ -97,7 +97,7 @@ BEGIN
         WHERE c.table_schema = 'public' AND c.column_name = 'patient_id' AND i.table_type = 'BASE TABLE'
           AND c.table_name NOT IN (SELECT tbl FROM guard.part)
           AND c.table_name NOT IN ('registry_alert', 'registry_alertmove', 'registry_scanfailure', 'registry_pseudonym',
-              'registry_waitingevaluation', 'registry_judgement', 'registry_packedlabs', 'registry_labstorepack',
+              'registry_waitingevaluation', 'registry_answerstorenew', 'registry_judgement', 'registry_packedlabs', 'registry_labstorepack',
               'registry_reportscreening', 'registry_recordlock', 'registry_signature', 'registry_draft',
               'registry_licatsadjudication')
     LOOP
