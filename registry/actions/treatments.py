@@ -16,6 +16,7 @@ from registry.clinical.treatments import (
 )
 from registry.models import Patient, Treatment, TreatmentAnswer, User, Visit
 from registry.queries.activity import span_of, treatments_of
+from registry.queries.consent import collection_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ def treatment_problems(
         )
     for place, entry in enumerate(part.new):
         found += [(f"new-{place}", problem) for problem in _entry_problems(entry, life, part.section)]
+        found += [(f"new-{place}", problem) for problem in _consent_problems(patient, entry.started, "start")]
     for correction in part.corrections:
         row = known.get(correction.treatment_id)
         if row is None:
@@ -160,12 +162,17 @@ def treatment_problems(
             continue
         entry = TreatmentEntry(row.agent, correction.started, correction.stopped, row.name, correction.dose)
         found += [(f"fix-{row.pk}", problem) for problem in _entry_problems(entry, life, part.section)]
+        if str(correction.started) != row.started_on:
+            dated = _consent_problems(patient, correction.started, "start")
+            found += [(f"fix-{row.pk}", problem) for problem in dated]
     for answer in part.answers:
         row = known.get(answer.treatment_id)
         if row is None:
             found.append(_gone(str(answer.treatment_id)))
         else:
             found += [(str(row.pk), problem) for problem in _answer_problems(answer, row, life, part.section)]
+            if answer.answer == "dose":
+                found += [(str(row.pk), p) for p in _consent_problems(patient, answer.on, "on")]
     if part.is_complete:
         answered = {answer.treatment_id for answer in part.answers}
         found += [
@@ -198,6 +205,13 @@ def _entry_problems(entry: TreatmentEntry, life: Life, section: str) -> list[Pro
         life=life,
         section=section,
     )
+
+
+def _consent_problems(patient: Patient, began: PartialDate | None, field: str) -> list[Problem]:
+    """Refuse what surely began when consent no longer stood; a stop of what was taken before is taken."""
+    if began is None:
+        return []
+    return collection_problems(patient=patient, field=field, what="A treatment that began", on=began.earliest)
 
 
 def _answer_problems(answer: AnswerEntry, row: Treatment, life: Life, section: str) -> list[Problem]:

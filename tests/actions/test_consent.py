@@ -27,6 +27,7 @@ from registry.actions.enrolment import InfusionEntry, record_infusion
 from registry.actions.event_entries import EventEntry, FollowUpEntry
 from registry.actions.laboratory import ResultEntry, record_results
 from registry.actions.refused import RecordRefused
+from registry.actions.treatments import AnswerEntry, CorrectionEntry, TreatmentEntry, TreatmentsPart
 from registry.actions.visits import SupportEntry, VisitEntry, record_visit
 from registry.clinical.consent_scopes import SCOPES, stands
 from registry.clinical.partial_dates import PartialDate
@@ -37,6 +38,7 @@ from registry.models import (
     ConsentWithdrawal,
     Patient,
     RecordLock,
+    Treatment,
     Visit,
 )
 from registry.queries.consent import acts_by_patient, consent_file, forget_acts, version_in_force
@@ -365,12 +367,24 @@ def test_what_is_dated_after_the_withdrawal_is_refused_in_words(
         write(patient, on, coordinator)
 
 
+def make_treatment(patient, started_on, stopped_on=""):
+    return Treatment.objects.create(
+        patient=patient,
+        agent="rituximab",
+        started_on=started_on,
+        stopped_on=stopped_on,
+        entered_at=NIGHT,
+        origin="form",
+    )
+
+
 DATED = {
     "visit": lambda patient, on: factories.make_visit(patient=patient, code="UNS", visited_on=on),
     "result": lambda patient, on: factories.make_result(patient=patient, collected_on=on),
     "support": lambda patient, on: factories.make_support(patient=patient, given_on=on),
     "score": lambda patient, on: factories.make_score(patient=patient, assessed_on=on),
     "event": lambda patient, on: factories.make_event(patient=patient, started_on=on.isoformat()),
+    "treatment": lambda patient, on: make_treatment(patient, on.isoformat(), stopped_on=on.isoformat()),
     "infusion": lambda patient, on: factories.make_infusion(patient=patient, infused_on=on),
 }
 
@@ -428,6 +442,40 @@ def test_whoever_does_not_want_calls_is_not_recorded_as_called(patient, version,
         factories.make_visit(patient=patient, code="UNS", visited_on=date(2024, 4, 1), contact_mode=way)
 
     assert refused_fields(refusal) == ["contact_mode"]
+
+
+@pytest.mark.parametrize(
+    ("began", "is_refused"),
+    [("2024-06-01", False), ("2024-06", False), ("2024", False), ("2024-06-02", True), ("2024-07", True)],
+)
+@pytest.mark.parametrize("how", ["new", "dose", "correction"])
+def test_a_treatment_that_began_after_the_withdrawal_is_refused_in_words(
+    patient, version, coordinator, how, began, is_refused
+):
+    row = make_treatment(patient, "2024-01-05")
+    consent(patient, version, coordinator)
+    withdraw(patient, coordinator)
+    on = PartialDate.parse(began)
+    parts = {
+        "new": TreatmentsPart("treatments", new=(TreatmentEntry("mycophenolate", on),)),
+        "dose": TreatmentsPart("treatments", answers=(AnswerEntry(row.pk, "dose", on, "500 mg"),)),
+        "correction": TreatmentsPart("treatments", corrections=(CorrectionEntry(row.pk, on, None, ""),)),
+    }
+
+    found = parts[how].problems(patient=patient, visited_on=WITHDRAWN_ON, today=TODAY)
+
+    assert ["withdrawn on 1 Jun 2024" in problem.problem for problem in found] == [True] * is_refused
+
+
+def test_a_treatment_from_before_the_withdrawal_is_stopped_afterwards(patient, version, coordinator):
+    row = make_treatment(patient, "2024-01-05")
+    consent(patient, version, coordinator)
+    withdraw(patient, coordinator)
+    stop = AnswerEntry(row.pk, "stopped", PartialDate.parse("2024-07-01"))
+
+    part = TreatmentsPart("treatments", answers=(stop,))
+
+    assert part.problems(patient=patient, visited_on=WITHDRAWN_ON, today=TODAY) == []
 
 
 @pytest.mark.parametrize("began", ["2024-05", "2024-06", "2024", "2024-05-31", ""])

@@ -132,7 +132,8 @@ BEGIN
         ['registry_infusion', 'infused_on', 'follow_up'], ['registry_visit', 'visited_on', 'follow_up'],
         ['registry_labresult', 'collected_on', 'laboratory'], ['registry_supportivetreatment', 'given_on', 'follow_up'],
         ['registry_score', 'assessed_on', 'follow_up'], ['registry_adverseevent', 'started_on', 'follow_up'],
-        ['registry_serology', 'collected_on', 'laboratory'], ['registry_contactattempt', 'attempted_on', 'follow_up']] LOOP
+        ['registry_serology', 'collected_on', 'laboratory'], ['registry_contactattempt', 'attempted_on', 'follow_up'],
+        ['registry_treatment', 'started_on', 'follow_up']] LOOP
         EXECUTE format('CREATE TRIGGER consent_stands AFTER INSERT ON %I REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION registry_refuse_without_consent(%L, %L)', w[1], w[2], w[3]);
         EXECUTE format('CREATE TRIGGER consent_stands_for_the_date BEFORE UPDATE OF %I ON %I FOR EACH ROW EXECUTE FUNCTION registry_refuse_redating_without_consent(%L, %L)', w[2], w[1], w[2], w[3]);
     END LOOP;
