@@ -312,3 +312,37 @@ def test_what_waits_to_be_signed_is_three_questions(visit, investigator, django_
     with acting(rows=EVERYTHING), django_assert_max_num_queries(3):
         count, waiting = to_sign(rows=EVERYTHING)
         assert count == len(waiting) == 5
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_before", [True, False], ids=["before the digest", "after it"])
+def test_what_is_changed_while_the_page_is_made_is_not_signed_unread(as_user, investigator, visit, is_before):
+    """Another connection commits a change around the statement that takes the digest."""
+    other, done = connection.copy(), []
+
+    def change_once():
+        if not done:
+            done.append(True)
+            with other.cursor() as cursor:
+                cursor.execute("UPDATE registry_visit SET comments = 'Misread' WHERE id = %s", [visit.pk])
+
+    def around_the_digest(execute, statement, *rest):
+        if "guard.content" not in statement:
+            return execute(statement, *rest)
+        if is_before:
+            change_once()
+        answer = execute(statement, *rest)
+        change_once()
+        return answer
+
+    client = as_user(investigator)
+    with connection.execute_wrapper(around_the_digest):
+        page = client.get(address(visit, "sign")).content.decode()
+    other.close()
+    shown = page.split('name="sha256" value="')[1].split('"')[0]
+    answer = client.post(
+        address(visit, "sign"), {"sha256": shown, "user_name": "investigator", "password": PASSWORD}
+    )
+
+    assert "Misread" in page
+    assert answer.status_code == (302 if is_before else 422)

@@ -14,7 +14,7 @@ from registry.access.roles import Verb, may
 from registry.clinical.partial_dates import NotADate, parse_date
 from registry.clinical.visit_windows import UNSCHEDULED, VisitWindow, window_label
 from registry.clock import today
-from registry.models import LabResult, Patient, RecordLock, SupportiveTreatment, Visit
+from registry.models import Course, LabResult, Patient, RecordLock, SupportiveTreatment, Visit
 from registry.queries.casebook import Casebook, casebook
 from registry.queries.locks import locks_of_sheet, locks_over
 from registry.queries.patient_file import history_of
@@ -117,19 +117,18 @@ def read_visit(request: HttpRequest, public_id: UUID, code: str, *, verb: Verb =
     on_site = today(time_zone=patient.site.time_zone)
     course = course_for(patient=patient, day_zero=_date_of(request, "day_zero"), today=on_site)
     on = _date_of(request, "on")
-    visit = None
-    if course is not None:
-        visit = (
-            unscheduled_visit(course=course, on=on)
-            if code == UNSCHEDULED and on is not None
-            else recorded_visit(course=course, code=code)
-        )
-    if course is None or visit is None:
+    found = _recorded(course, code, on)
+    if course is None or found is None:
+        raise Http404
+    # The digest before everything that is shown: of a change in between, what is shown has the news and the
+    # digest has not, and the signature is refused. The other way round somebody signs what they never read.
+    stands = canonical(patient=patient, visit=found)
+    visit = _recorded(course, code, on)
+    if visit is None or visit.pk != found.pk:
         raise Http404
     visit.patient = patient
     window = window_for(history=history_of(patient=patient), course=course, code=code, today=on_site)
     book = casebook(patient=patient)
-    stands = canonical(patient=patient, visit=visit)
     keys = rows_of_visit(visit=visit)
     return ReadVisit(
         patient=patient,
@@ -145,6 +144,14 @@ def read_visit(request: HttpRequest, public_id: UUID, code: str, *, verb: Verb =
         locks=locks_of_sheet(lines=locks_over(patient=patient), visit=visit),
         results=current_results(patient=patient, numbers=[pk for table, pk in keys if table == _RESULTS]),
     )
+
+
+def _recorded(course: Course | None, code: str, on: date | None) -> Visit | None:
+    if course is None:
+        return None
+    if code == UNSCHEDULED and on is not None:
+        return unscheduled_visit(course=course, on=on)
+    return recorded_visit(course=course, code=code)
 
 
 def page_of(request: HttpRequest, read: ReadVisit) -> dict[str, object]:
