@@ -157,7 +157,7 @@ def record_attempt(
     at: datetime,
     today: date,
 ) -> ContactAttempt:
-    """Keep an attempt for a planned visit and return it; one way on one day is one attempt.
+    """Keep an attempt for a planned visit and return it; the same words of one way and day are one attempt.
 
     Raises NotAllowed and RecordRefused.
     """
@@ -171,10 +171,10 @@ def record_attempt(
             code=code,
             attempted_on=entry.attempted_on,
             way=entry.way,
+            outcome=entry.outcome,
+            note=entry.note.strip(),
             defaults={
                 "patient": patient,
-                "outcome": entry.outcome,
-                "note": entry.note.strip(),
                 "entered_by": by,
                 "entered_at": at,
                 "origin": "form",

@@ -622,7 +622,8 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="contactattempt",
             constraint=models.UniqueConstraint(
-                fields=("course", "code", "attempted_on", "way"), name="contact_attempt_is_recorded_once"
+                fields=("course", "code", "attempted_on", "way", "outcome", "note"),
+                name="contact_attempt_is_recorded_once",
             ),
         ),
         migrations.AddConstraint(

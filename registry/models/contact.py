@@ -74,7 +74,8 @@ class ContactAttempt(Entered):
             one_of("way", annual_contact.WAYS, table="contactattempt"),
             one_of("outcome", annual_contact.OUTCOMES, table="contactattempt"),
             models.UniqueConstraint(
-                fields=["course", "code", "attempted_on", "way"], name="contact_attempt_is_recorded_once"
+                fields=["course", "code", "attempted_on", "way", "outcome", "note"],
+                name="contact_attempt_is_recorded_once",
             ),
         ]
 

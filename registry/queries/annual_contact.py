@@ -1,7 +1,5 @@
 """What is known of a yearly contact: recorded, and the attempts so far."""
 
-from datetime import date
-
 from registry.clinical.annual_contact import may_be_lost
 from registry.models import AnnualContact, ContactAttempt, Course, Patient, Visit
 
@@ -41,6 +39,6 @@ def attempts_of(*, patient: Patient) -> tuple[ContactAttempt, ...]:
 
 
 def is_lost_to_be_offered(attempts: tuple[ContactAttempt, ...]) -> bool:
-    """Whether so many attempts failed that *lost to follow-up* may be asked."""
-    days: list[date] = [attempt.attempted_on for attempt in attempts]
-    return may_be_lost(days)
+    """Whether so many attempts failed that *lost to follow-up* may be asked; one way a day counts once."""
+    tried = {(attempt.attempted_on, attempt.way) for attempt in attempts}
+    return may_be_lost([on for on, _ in tried])

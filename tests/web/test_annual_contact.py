@@ -296,6 +296,28 @@ def test_the_same_attempt_twice_is_one(person, late):
     assert ContactAttempt.objects.count() == 1
 
 
+def test_a_second_call_of_a_day_with_another_outcome_is_kept_and_no_third_attempt(person, late):
+    for outcome in ("no_answer", "message_left", "declined"):
+        person.post(address(late, "attempt/"), attempt_data(20, outcome=outcome))
+
+    assert [each.outcome for each in ContactAttempt.objects.order_by("pk")] == [
+        "no_answer",
+        "message_left",
+        "declined",
+    ]
+    assert "reason=lost" not in person.get(address(late)).content.decode()
+
+
+def test_news_of_a_death_on_the_day_of_an_unanswered_call_is_kept_with_it(person, late):
+    person.post(address(late, "attempt/"), attempt_data(30))
+    died = contact_data(alive="no", died_on_day="1", died_on_month="8", died_on_year="2024")
+
+    answers = [person.post(address(late), died).status_code for _ in range(2)]
+
+    assert answers == [302, 302]
+    assert [each.outcome for each in ContactAttempt.objects.order_by("pk")] == ["no_answer", "died"]
+
+
 def test_an_impossible_attempt_is_refused_beside_its_field(person, late):
     answer = person.post(address(late, "attempt/"), attempt_data(20, outcome="died"))
 
