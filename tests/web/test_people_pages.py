@@ -75,6 +75,15 @@ def test_a_patient_without_a_consent_is_a_question_to_the_site(person, patient, 
     assert "Consent not recorded" in page_of(person, patient, "")
 
 
+def test_a_withdrawal_before_the_enrolment_is_refused_beside_its_day(person, patient):
+    data = withdrawal_data("follow_up", on=date(2024, 2, 1))
+
+    answer = person.post(f"/patients/{patient.public_id}/consent/withdraw/", data)
+
+    assert (answer.status_code, ConsentWithdrawal.objects.count()) == (422, 0)
+    assert "before enrolment on 23 Feb 2024" in answer.content.decode()
+
+
 def test_before_the_study_has_a_version_nothing_is_asked(person, patient):
     assert "no consent version yet" in page_of(person, patient)
     assert "Consent not recorded" not in page_of(person, patient, "")

@@ -17,6 +17,7 @@ from registry.actions.consent import (
     record_consent,
     withdraw_consent,
 )
+from registry.actions.refused import RecordRefused
 from registry.clinical.spoken_dates import spoken
 from registry.clock import now, today
 from registry.models import Patient
@@ -65,14 +66,19 @@ def withdraw(request: HttpRequest, public_id: UUID) -> HttpResponse:
     form = WithdrawalForm(request.POST, patient=patient)
     if not form.is_valid():
         return _page(request, patient, withdrawal_form=form, problems=form.summary())
-    withdraw_consent(
-        patient=patient,
-        entry=form.entry(),
-        submission=form.cleaned_data["submission"],
-        by=get_user(request),
-        at=now(),
-        today=_today(patient),
-    )
+    try:
+        withdraw_consent(
+            patient=patient,
+            entry=form.entry(),
+            submission=form.cleaned_data["submission"],
+            by=get_user(request),
+            at=now(),
+            today=_today(patient),
+        )
+    except RecordRefused as refusal:
+        # The day on which the withdrawal would end follow-up: before the enrolment, for one.
+        form.add_problems(refusal.problems, renamed={"follow_up_ended_on": "withdrawn_on"})
+        return _page(request, patient, withdrawal_form=form, problems=form.summary())
     messages.success(request, "The withdrawal is recorded. What was kept until then stays.")
     return redirect("investigator:consent", public_id)
 
