@@ -118,9 +118,13 @@ def parts_exceed_whole(*, neutrophils: Reported, lymphocytes: Reported, whites: 
     ]
     if sum(parts) <= whites.read.canonical * _PARTS_OF_WHOLE:
         return None
-    anc, alc, both, wbc = (
-        format_value(value, analyte="WBC")
-        for value in (*parts, sum(parts, Decimal(0)), whites.read.canonical)
+    anc, alc = (
+        ("<" if part.read.entered.comparator == "<" else "")
+        + format_value(part.read.canonical, analyte="WBC")
+        for part in (neutrophils, lymphocytes)
+    )
+    both, wbc = (
+        format_value(value, analyte="WBC") for value in (sum(parts, Decimal(0)), whites.read.canonical)
     )
     return Unlikely(
         question=f"Neutrophils {anc} and lymphocytes {alc} make {both} ×10⁹/L, more than the white blood"

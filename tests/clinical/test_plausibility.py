@@ -161,6 +161,16 @@ def test_neutrophils_and_lymphocytes_are_part_of_the_white_blood_cells(row: dict
     assert (found is not None) == (row["asked"] == "yes")
 
 
+def test_a_part_below_the_measuring_range_is_named_as_it_was_reported():
+    counts = {"ANC": "40", "ALC": "<0.1", "WBC": "3.1"}
+    read = {key: reported(text, analyte=key, unit="G/L") for key, text in counts.items()}
+
+    found = parts_exceed_whole(neutrophils=read["ANC"], lymphocytes=read["ALC"], whites=read["WBC"])
+
+    assert found is not None
+    assert found.question.startswith("Neutrophils 40 and lymphocytes <0.1 make 40 ×10⁹/L, more than")
+
+
 def test_the_question_is_the_one_of_the_specification():
     found = ask("40", analyte="ANC", unit="10*9/L", previous="3.2")
 
