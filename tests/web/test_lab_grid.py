@@ -1,5 +1,6 @@
 """The laboratory grid: a laboratory's units and ranges, questions beside the field, the live check."""
 
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -399,3 +400,20 @@ def test_a_laboratory_is_of_the_study_whatever_path_writes(scene, lab, db):
         factories.make_result(patient=scene.low, collected_on=date(2024, 8, 1), laboratory=foreign)
     kept = factories.make_result(patient=scene.low, collected_on=date(2024, 8, 1), laboratory=lab)
     assert kept.value == Decimal("2.5")
+
+
+def test_no_two_units_to_choose_from_read_the_same(person, scene):
+    page = person.get(address(scene.patient)).content.decode()
+    select = re.search(r'<select id="id_lab-ANC-unit".*?</select>', page, re.DOTALL)
+
+    assert select is not None
+    words = re.findall(r'<option value="[^"]*"(?: selected)?>([^<]*)</option>', select[0])
+    assert len(words) == len(set(words)) > 3
+
+
+def test_the_spelling_of_a_unit_that_was_chosen_stays(person, scene):
+    data = visit_data(step="check", **{"lab-ANC-value": "2.5", "lab-ANC-unit": "10^9/L"})
+
+    page = person.post(address(scene.patient), data).content.decode()
+
+    assert '<option value="10^9/L" selected>' in page

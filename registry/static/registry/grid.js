@@ -82,7 +82,12 @@ for (const labs of document.querySelectorAll("[data-labs-check]")) {
   // `change` comes when a field is left, or a unit chosen: never while somebody types.
   labs.addEventListener("change", (changed) => {
     const name = changed.target.name ?? "";
-    if (name.endsWith("-missing")) settle(changed.target);
+    if (name.endsWith("-missing")) {
+      settle(changed.target);
+      // Just ticked: the reason is the next box and is asked for when that one is left.
+      const reason = form.elements[name.replace("-missing", "-not_done")];
+      if (changed.target.checked && reason && !reason.value) return;
+    }
     if (name === "labs-laboratory" || name === "labs-new_laboratory") {
       check("laboratory", "");
     } else if (/^lab-/.test(name) || name === "labs-collected_on") {
@@ -103,6 +108,12 @@ for (const labs of document.querySelectorAll("[data-labs-check]")) {
     box.dispatchEvent(new Event("input", { bubbles: true }));
     box.dispatchEvent(new Event("change", { bubbles: true }));
   });
+
+  // A draft comes back as it was typed, unjudged: its grades and questions are asked for at once.
+  if (form.querySelector(".draft-shown") && !labs.querySelector(".grid__words, .grid__grade > *")) {
+    const typed = [...labs.querySelectorAll("[name^='lab-'][name$='-value']")].some((box) => box.value);
+    if (typed) check("grade", "");
+  }
 
   // With script the choice itself fills the rows in.
   for (const button of labs.querySelectorAll("[data-fill-in]")) button.hidden = true;

@@ -212,8 +212,19 @@ def _options(analyte: str, selected: str) -> SafeString:
     if selected not in ANALYTES[analyte].units:
         selected = ""
         units.insert(0, "")
+    # Spellings of one unit read the same (10*9/L, 10^9/L), and two lines alike are a riddle: one is shown,
+    # the others stay in the list, since a laboratory's remembered unit may be spelled so.
+    shown = {unit_label(unit): unit for unit in reversed(units)} | {unit_label(selected): selected}
     return format_html_join(
         "",
-        '<option value="{}"{}>{}</option>',
-        ((unit, " selected" if unit == selected else "", unit_label(unit)) for unit in units),
+        '<option value="{}"{}{}>{}</option>',
+        (
+            (
+                unit,
+                " selected" if unit == selected else "",
+                "" if shown[unit_label(unit)] == unit else " hidden",
+                unit_label(unit),
+            )
+            for unit in units
+        ),
     )
