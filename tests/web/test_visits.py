@@ -119,7 +119,7 @@ IMPOSSIBLE = [
     ({"visited_on_year": "2023"}, "is before the first day 0"),
     ({"status": ""}, "Say whether the visit took place."),
     ({"status": "cancelled"}, "is not one of the available choices"),
-    ({"new_malignancy": ""}, "Answer the question: yes, no or not known."),
+    ({"new_malignancy": ""}, "Say whether there is a new malignancy: yes, no or not known."),
     ({"new_malignancy": "yes"}, "is answered with yes and not described"),
     ({"lab-ANC-value": "1500"}, "ANC 1500 ×10⁹/L is not possible. Did the laboratory report cells/µL?"),
     ({"lab-ANC-value": "1,200"}, "1,200 has three digits after the comma."),
@@ -407,3 +407,11 @@ def test_a_treatment_entered_by_mistake_is_removed_with_the_reason(person, scene
     assert not SupportiveTreatment.objects.filter(pk=support.pk).exists()
     page = person.get(f"/patients/{scene.patient.public_id}/history/").content.decode()
     assert "removed" in page
+
+
+def test_the_list_of_sections_says_that_the_events_are_not_begun_of_a_draft(person, scene):
+    page = person.post(address(scene.patient), visit_data(step="check")).content.decode()
+
+    line = page[page.index("Events since the last visit</a>") :][:200]
+    assert "Not begun" in line
+    assert "completed" not in line

@@ -67,7 +67,7 @@ class OngoingSection:
         self.about = about
         self.visit = sheet.visit
         self.is_bound = data is not None
-        self.status = "" if data is None else data.get("status", "")
+        self.visit_status = "" if data is None else data.get("status", "")
         recorded = new_events_answer(visit=sheet.visit) if sheet.visit is not None else None
         self.recorded_new = {True: "yes", False: "no", None: ""}[recorded]
         self.new = self.recorded_new if data is None else data.get(f"{KEY}-new", "")
@@ -90,7 +90,7 @@ class OngoingSection:
 
     def is_valid(self, *, visited_on: date | None) -> bool:
         """Judge the answers. None is missed when the visit was not done, or was recorded before."""
-        if self.status == "missed":
+        if self.visit_status == "missed":
             return True
         if self.new not in ("", "yes", "no"):
             self.new_error = _UNREADABLE
@@ -128,7 +128,7 @@ class OngoingSection:
 
     def part(self) -> OngoingPart | None:
         """What was answered; None when nothing was."""
-        if self.status == "missed":
+        if self.visit_status == "missed":
             return None
         answers = [_answer(line) for line in self.lines if line.is_answered and not line.errors]
         has_new = _STATES.get(self.new)

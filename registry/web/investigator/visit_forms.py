@@ -71,7 +71,7 @@ class VisitForm(RecordForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("status") == "completed" and not cleaned.get("new_malignancy"):
-            self.add_error("new_malignancy", "Answer the question: yes, no or not known.")
+            self.add_error("new_malignancy", "Say whether there is a new malignancy: yes, no or not known.")
         if cleaned.get("missed_why") == MISSED_OTHERWISE and not cleaned.get("missed_reason"):
             self.add_error("missed_reason", "Say in a few words why the visit was not done.")
         self.add_problems(
