@@ -76,8 +76,8 @@ def ask(
 ) -> Question:
     """Ask about a fact, and return its thread: a new one, or the one there is, opened again when settled.
 
-    From an alert's page the alert is named with it, and goes into review with an officer who asks. Raises
-    NotAllowed, RecordRefused.
+    From an alert's page the alert is named with it, and goes into review with an officer who asks. The same
+    words sent twice are one question. Raises NotAllowed, RecordRefused.
     """
     require(by, "ask_questions", patient=patient)
     refuse_if(asking_problems(patient=patient, asking=asking, today=today))
@@ -86,6 +86,10 @@ def ask(
         patient=patient, fact=fact.key, state="open", asked_by=by, asked_at=at, due_on=asking.due_on
     )
     question, is_new = thread_for_update(fresh)
+    if not is_new and _is_said(
+        question, kinds=("asked", "added", "asked_again"), text=asking.text, by=by, alert=alert
+    ):
+        return question
     from_state = "" if is_new else question.state
     if not is_new:
         if question.state != "open":
@@ -104,11 +108,15 @@ def ask(
 
 
 def answer(*, question: Question, text: str, by: User, at: datetime) -> Question:
-    """Record the site's answer; a further one is added to the first. Raises NotAllowed, RecordRefused,
-    QuestionMoveNotAllowed when the question was settled meanwhile."""
+    """Record the site's answer; a further one is added to the first, the same one sent twice is one.
+
+    Raises NotAllowed, RecordRefused, QuestionMoveNotAllowed when the question was settled meanwhile.
+    """
     require(by, "answer_questions", patient=question.patient)
     refuse_if(_text_problems(text, "The answer is empty.", "Write what the site found."))
     current = _locked(question)
+    if _is_said(current, kinds=("answered",), text=text, by=by):
+        return current
     from_state = current.state
     if from_state != "answered":
         _move(current, "answered", by="site")
@@ -123,6 +131,8 @@ def say_not_enough(*, question: Question, text: str, by: User, at: datetime) -> 
     require(by, "ask_questions", patient=question.patient)
     refuse_if(_text_problems(text, "It is not said what is missing.", "Write what the site is still to say."))
     current = _locked(question)
+    if _is_said(current, kinds=("not_enough",), text=text, by=by):
+        return current
     from_state = current.state
     _move(current, "open", by="asker")
     current.save()
@@ -140,6 +150,8 @@ def close(*, question: Question, closing: Closing, text: str = "", by: User, at:
         )
     refuse_if(problems)
     current = _locked(question)
+    if current.closed_because == closing and _is_said(current, kinds=("closed",), text=text, by=by):
+        return current
     from_state = current.state
     _move(current, "closed", by="asker")
     current.closed_at, current.closed_because = at, closing
@@ -210,6 +222,21 @@ def write(
             alert=alert,
             due_on=question.due_on if kind in ("asked", "asked_again", "added") else None,
         )
+
+
+def _is_said(
+    question: Question, *, kinds: tuple[str, ...], text: str, by: User, alert: Alert | None = None
+) -> bool:
+    """Whether the thread ends with these words of this person about what still stands there: sent twice."""
+    last = QuestionMessage.objects.filter(question=question).order_by("-pk").first()
+    return (
+        last is not None
+        and last.kind in kinds
+        and last.by_id == by.pk
+        and last.text == text.strip()
+        and last.alert_id == (alert.pk if alert is not None else None)
+        and last.value == fact_shown(patient=question.patient, fact=parse_fact(question.fact)).value
+    )
 
 
 def _locked(question: Question) -> Question:

@@ -108,6 +108,19 @@ def test_a_site_may_add_to_its_answer(patient, visit, manager, coordinator, inve
     ]
 
 
+def test_a_form_sent_twice_says_it_once(patient, visit, manager, coordinator):
+    question = ask(patient, manager)
+    ask(patient, manager, at=AT + HOUR)
+    for _ in range(2):
+        questions.answer(question=question, text="Yes.", by=coordinator, at=AT + 2 * HOUR)
+    for _ in range(2):
+        questions.say_not_enough(question=question, text="Why?", by=manager, at=AT + 3 * HOUR)
+    for _ in range(2):
+        questions.close(question=question, closing="confirmed", by=manager, at=AT + 4 * HOUR)
+
+    assert [kind for kind, *_ in said(question)] == ["asked", "answered", "not_enough", "closed"]
+
+
 def test_a_corrected_result_keeps_its_thread(patient, manager, coordinator):
     result = factories.make_result(patient=patient, collected_on=date(2024, 3, 15), value="40")
     question = ask(patient, manager, fact=f"result:{result.pk}")
