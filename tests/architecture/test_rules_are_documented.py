@@ -1,6 +1,6 @@
-"""docs/rules.md, docs/lifecycle.md and docs/questions.md are what the code says; every sentence is carried out and tested.
+"""docs/rules.md, lifecycle.md and questions.md are what the code says; every sentence is carried out and tested.
 
-`python -m tests.architecture.test_rules_are_documented` writes both documents anew.
+`python -m tests.architecture.test_rules_are_documented` writes them anew.
 """
 
 import re

@@ -86,7 +86,8 @@ def both(answer, key: str) -> tuple[str, str] | None:
     """What a page of two editors says of one thing: yours and theirs; None when it does not ask."""
     page = answer.content.decode()
     said = re.findall(
-        rf'name="keep-{re.escape(key)}" value="(yours|theirs)"[^>]*> <span><strong>[^<]*</strong> ([^<]*)<',
+        rf'name="keep-{re.escape(key)}" value="(yours|theirs)"[^>]*> '
+        r"<span><strong>[^<]*</strong> ([^<]*)<",
         page,
     )
     return (dict(said)["yours"], dict(said)["theirs"]) if said else None

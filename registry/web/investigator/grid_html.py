@@ -2,7 +2,7 @@
 """The rows of the laboratory grid as HTML: written by hand, every value escaped by `format_html`.
 
 Not a template: the page has 27 rows of a dozen places each, and Django's template nodes cost thirty times
-as much as one format of a string (docs/decisions/0022). The live check sends the same words.
+as much as one format of a string (docs/decisions/0023). The live check sends the same words.
 """
 
 from collections.abc import Sequence

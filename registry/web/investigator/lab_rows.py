@@ -1,7 +1,7 @@
 """One row of the laboratory grid: what was typed, read into a result or into why there is none.
 
 Not a Django form: 27 rows of eight fields cost half of the page's time to build and the other half to draw
-(docs/decisions/0022).
+(docs/decisions/0023).
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 """The many small fields of the further sections as HTML, every value escaped by `format_html`.
 
 Not templates, for the reason of grid_html.py: a hundred places on a page, and a template node costs thirty
-times as much as one format of a string (docs/decisions/0022).
+times as much as one format of a string (docs/decisions/0023).
 """
 
 from collections.abc import Iterable, Mapping
