@@ -281,6 +281,11 @@ def consents_to_ask_for(
     return page, tuple(_question(patient, latest.get(patient.pk)) for patient in shown)
 
 
+def studies_with_consent(*, rows: Rows) -> tuple[Study, ...]:
+    """Return the studies of which these rows hold the whole: those whose consent versions one may add to."""
+    return tuple(Study.objects.filter(pk__in=rows.studies).order_by("key")) if rows.studies else ()
+
+
 def consents_to_ask_for_count(*, rows: Rows, today_at: TodayAt) -> int:
     """Return how many patients have to be asked for consent, for the home page."""
     page, _ = consents_to_ask_for(rows=rows, today_at=today_at, page_number=1)

@@ -460,3 +460,11 @@ def test_a_page_opened_before_another_transfer_is_told(mover, site, patient, oth
 
     assert answer.status_code == 409
     assert "transferred to GRZ meanwhile" in answer.content.decode()
+
+
+def test_whoever_adds_consent_versions_is_led_to_them_before_there_is_one(as_user, manager, coordinator):
+    managers = as_user(manager).get("/patients/consents/").content.decode()
+    site = as_user(coordinator).get("/patients/consents/").content.decode()
+
+    assert "/patients/consents/CART-AID/versions/" in managers
+    assert "/versions/" not in site

@@ -21,7 +21,13 @@ from registry.actions.refused import RecordRefused
 from registry.clinical.spoken_dates import spoken
 from registry.clock import now, today
 from registry.models import Patient
-from registry.queries.consent import consent_file, consents_to_ask_for, versions_of, withdrawal_of
+from registry.queries.consent import (
+    consent_file,
+    consents_to_ask_for,
+    studies_with_consent,
+    versions_of,
+    withdrawal_of,
+)
 from registry.queries.enrolment import consent_versions_for
 from registry.web.investigator.consent_forms import AnnulForm, ConsentForm, VersionForm, WithdrawalForm
 
@@ -109,7 +115,10 @@ def to_ask(request: HttpRequest) -> HttpResponse:
         today_at=lambda zone: today(time_zone=zone),
         page_number=request.GET.get("page", 1),
     )
-    return render(request, "investigator/consents.html", {"page": page, "lines": lines})
+    # Before the first version nobody is listed, and only this page leads whoever adds one to it.
+    studies = studies_with_consent(rows=rows_of(user, verb="manage_schedules"))
+    context = {"page": page, "lines": lines, "studies": studies}
+    return render(request, "investigator/consents.html", context)
 
 
 def versions(request: HttpRequest, study_key: str) -> HttpResponse:
