@@ -17,6 +17,7 @@ from registry.clock import now, today
 from registry.models import AdverseEvent, LicatsAdjudication, Patient
 from registry.queries.event_chain import chain_of, dated_chains, event_of, standing_facts
 from registry.queries.event_page import EventPage, event_page
+from registry.queries.locks import locks_of_sheet, locks_over
 from registry.web.drafting import Drafting, drafting
 from registry.web.investigator.check_words import on_its_checks
 from registry.web.investigator.event_facts_forms import facts_lines, one_of
@@ -163,15 +164,19 @@ def _events_page(
     request: HttpRequest, patient: Patient, form: EventForm, typing: Drafting, *, status: int = 200
 ) -> HttpResponse:
     is_sent = request.method == "POST"
+    locks = locks_of_sheet(lines=locks_over(patient=patient), visit=None)
+    may_enter = may(get_user(request), "enter_record", patient=patient)
     context = {
         "patient": patient,
+        "locks": locks,
         "events": dated_chains(patient=patient),
         "form": form,
         "draft": typing,
         "problems": form.summary() if is_sent else [],
         "is_checked": is_sent and status == 200,
         "after": saved_visit_of(request, patient=patient),
-        "may_enter": may(get_user(request), "enter_record", patient=patient),
+        # No empty form to type into in vain; what was sent before the lock is shown again.
+        "may_enter": may_enter and (is_sent or not locks),
     }
     return render(request, "investigator/events.html", context, status=status)
 
