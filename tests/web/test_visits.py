@@ -415,3 +415,63 @@ def test_the_list_of_sections_says_that_the_events_are_not_begun_of_a_draft(pers
     line = page[page.index("Events since the last visit</a>") :][:200]
     assert "Not begun" in line
     assert "completed" not in line
+
+
+VALUES_AWAITED = [
+    ("M6", "", True),
+    ("M6", "on_site", True),
+    ("M6", "phone", False),
+    ("UNS", "on_site", False),
+]
+
+
+@pytest.mark.parametrize(("code", "way", "is_awaited"), VALUES_AWAITED)
+def test_only_a_planned_visit_on_site_misses_the_routine_values(person, scene, code, way, is_awaited):
+    typed = visit_data(contact_mode=way)
+
+    review = person.post(address(scene.patient, code), {**typed, "step": "review"}).content.decode()
+    saved = person.get(person.post(address(scene.patient, code), typed)["Location"]).content.decode()
+
+    assert ("No value and no reason" in review) == is_awaited
+    assert ("No value and no reason" in saved) == is_awaited
+
+
+def test_the_confirmation_lists_results_in_the_order_of_the_form(person, scene):
+    data = visit_data(**{"lab-PLT-value": "200", "lab-ANC-value": "2.5"})
+    person.post(address(scene.patient), data)
+    visit = stored(scene.patient).get()
+    # A corrected value is a newer row.
+    LabResult.objects.filter(visit=visit, analyte="ANC").update(
+        superseded_at=now(), superseded_reason="Typed wrongly"
+    )
+    factories.make_result(patient=scene.patient, visit=visit, analyte="ANC", collected_on=visit.visited_on)
+
+    page = person.get(address(scene.patient) + "saved/").content.decode()
+
+    stored_table = page[page.index("Stored results") :]
+    assert stored_table.index("Neutrophils") < stored_table.index("Platelets")
+
+
+def test_a_locked_record_offers_nothing_to_type_in_vain(person, scene):
+    factories.make_lock(patient=scene.patient)
+
+    visit = person.get(address(scene.patient)).content.decode()
+    events = person.get(f"/patients/{scene.patient.public_id}/events/").content.decode()
+    patient = person.get(f"/patients/{scene.patient.public_id}/").content.decode()
+
+    assert "Nothing can be saved here while it is locked." in visit
+    assert 'value="save"' not in visit
+    assert 'name="step" value="missed"' not in visit
+    assert "The record of this patient is locked since" in events
+    assert 'value="save"' not in events
+    assert "Add event" not in patient
+    assert "Unscheduled visit" not in patient
+
+
+def test_a_record_that_is_not_locked_offers_them(person, scene):
+    visit = person.get(address(scene.patient)).content.decode()
+    patient = person.get(f"/patients/{scene.patient.public_id}/").content.decode()
+
+    assert "while it is locked" not in visit
+    assert 'value="save"' in visit
+    assert "Unscheduled visit" in patient

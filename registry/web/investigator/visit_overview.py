@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from registry.clinical.analytes import ANALYTES
 from registry.clinical.units import unit_label
 from registry.clinical.visit_contact import CONTACT_MODES
+from registry.clinical.visit_windows import UNSCHEDULED
 from registry.templatetags.words import on
 from registry.web.investigator.dates import read_date
 from registry.web.investigator.lab_grid import ROUTINE
@@ -148,6 +149,11 @@ def answers_of(*, place: Place, form: VisitSheetForm) -> list[Answers]:
     return [Answers(title, tuple(pairs)) for title, pairs in found if pairs]
 
 
+def awaits_counts(*, code: str, contact_mode: str) -> bool:
+    """Whether the routine values belong to such a visit: planned, and not said to be away from the site."""
+    return code != UNSCHEDULED and contact_mode in ("", "on_site")
+
+
 def left_open(*, place: Place, form: VisitSheetForm) -> list[str]:
     """What nobody has answered and the visit may be saved without, in sentences."""
     entry = form.visit.entry()
@@ -159,7 +165,7 @@ def left_open(*, place: Place, form: VisitSheetForm) -> list[str]:
         if row.analyte.key in ROUTINE and row.entry is None and row.missing is None
     ]
     found = []
-    if silent:
+    if silent and awaits_counts(code=place.code, contact_mode=entry.contact_mode):
         found.append(f"No value and no reason: {', '.join(silent)}.")
     if entry.new_malignancy is None:
         found.append("Whether there is a new malignancy is not known.")
