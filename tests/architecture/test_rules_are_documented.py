@@ -1,4 +1,4 @@
-"""docs/rules.md, lifecycle.md and questions.md are what the code says; every sentence is carried out and tested.
+"""docs/rules.md, lifecycle.md and questions.md are what the code says; every sentence is carried out, tested.
 
 `python -m tests.architecture.test_rules_are_documented` writes them anew.
 """
