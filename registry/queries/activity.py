@@ -51,14 +51,23 @@ def serology_of(*, patient: Patient) -> list[Serology]:
 
 def treatments_of(*, patient: Patient, section: str) -> list[Treatment]:
     """Return the treatments of one section of the visit form, latest start first."""
-    agents = [key for key, agent in AGENTS.items() if agent.group in SECTION_GROUPS[section]]
-    return list(Treatment.objects.filter(patient=patient, agent__in=agents).order_by("-started_on", "-pk"))
+    return of_section(all_treatments_of(patient=patient), section=section)
 
 
-def answers_of(*, patient: Patient, section: str) -> list[TreatmentAnswer]:
-    """Return what was answered at visits about the treatments of one section, latest visit first."""
+def all_treatments_of(*, patient: Patient) -> list[Treatment]:
+    """Return the treatments of every section, latest start first."""
+    return list(Treatment.objects.filter(patient=patient).order_by("-started_on", "-pk"))
+
+
+def of_section(treatments: Iterable[Treatment], *, section: str) -> list[Treatment]:
+    """Return those that one section of the visit form asks about."""
+    return [each for each in treatments if AGENTS[each.agent].group in SECTION_GROUPS[section]]
+
+
+def treatment_answers_of(*, patient: Patient) -> list[TreatmentAnswer]:
+    """Return what was answered at visits about treatments of every section, latest visit first."""
     return list(
-        TreatmentAnswer.objects.filter(patient=patient, section=section)
+        TreatmentAnswer.objects.filter(patient=patient)
         .select_related("visit")
         .order_by("-visit__visited_on", "pk")
     )

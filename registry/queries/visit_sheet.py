@@ -1,12 +1,14 @@
 """What the visit form shows before anybody types: the window, what is recorded, the previous values."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.models import Q
 
-from registry.clinical.visit_windows import UNSCHEDULED, VisitWindow, planned_windows
+from registry.clinical.visit_windows import UNSCHEDULED, ScheduleVersion, VisitWindow, planned_windows
 from registry.models import (
     Alert,
     AuditEvent,
@@ -20,10 +22,12 @@ from registry.models import (
 )
 from registry.monitoring.evidence import History
 from registry.monitoring.lifecycle import WAITING
+from registry.queries.evidence import schedules_of_studies
 from registry.queries.patient_checks import Progress, progress
 from registry.queries.patient_file import history_of
 from registry.queries.site_worklist import GRAVEST_FIRST, AwaitedVisit, awaited_visits
 
+_Read = TypeVar("_Read")
 _AHEAD = timedelta(days=400)
 _RECENT_ROWS = 20_000
 
@@ -34,7 +38,7 @@ class VisitSheet:
 
     `previous`: per analyte the latest current result before the visit. `units`: per analyte the unit
     this site enters most. `results`: the visit's own current results, and others of its day. `day_zeros`:
-    of the course and of the later ones.
+    of the course and of the later ones. `read`: what one section has read and another needs as well.
     """
 
     course: Course
@@ -46,6 +50,13 @@ class VisitSheet:
     supports: tuple[SupportiveTreatment, ...]
     not_done: tuple[LabNotDone, ...]
     day_zeros: tuple[date, ...] = ()
+    read: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def once(self, name: str, read: Callable[[], _Read]) -> _Read:
+        """Return what `read` returns, asked at most once for the page."""
+        if name not in self.read:
+            self.read[name] = read()
+        return self.read[name]
 
 
 def course_for(*, patient: Patient, day_zero: date | None, today: date) -> Course | None:
@@ -58,8 +69,14 @@ def course_for(*, patient: Patient, day_zero: date | None, today: date) -> Cours
 
 def window_for(*, history: History, course: Course, code: str, today: date) -> VisitWindow | None:
     """Return the planned visit of this code in the course, or None."""
+    return _window(schedules=history.schedules, course=course, code=code, today=today)
+
+
+def _window(
+    *, schedules: Sequence[ScheduleVersion], course: Course, code: str, today: date
+) -> VisitWindow | None:
     windows = planned_windows(
-        day_zero=course.day_zero, schedules=history.schedules, as_of=today, until=today + _AHEAD
+        day_zero=course.day_zero, schedules=schedules, as_of=today, until=today + _AHEAD
     )
     return next((window for window in windows if window.code == code), None)
 
@@ -86,11 +103,11 @@ def visit_sheet(
                 patient=patient, given_on__gte=since, given_on__lte=own or today
             ).order_by("given_on", "kind")
         )
-    history = history_of(patient=patient)
+    schedules = schedules_of_studies(study_ids=[patient.study_id])[patient.study_id]
     return VisitSheet(
         course=course,
-        window=window_for(history=history, course=course, code=code, today=today),
-        day_zeros=tuple(each for each in history.day_zeros if each >= course.day_zero),
+        window=_window(schedules=schedules, course=course, code=code, today=today),
+        day_zeros=day_zeros_from(course=course),
         visit=visit,
         previous=_previous(patient, before=own, without=visit),
         units=_units_of_site(patient.site_id),

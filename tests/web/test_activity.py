@@ -336,12 +336,12 @@ def test_scores_of_the_form_are_in_the_dataset(person, scene, tmp_path):
     assert rows == [("2024-08-30", "CSLEDAI", "2"), ("2024-08-30", "SLEDAI-2K", "2")]
 
 
-def test_opening_the_form_asks_two_questions_for_each_section(person, scene):
+def test_opening_the_form_asks_four_questions_for_the_three_sections(person, scene):
     with CaptureQueriesContext(connection) as asked:
         person.get(address(scene.patient))
 
     ours = [each["sql"] for each in asked.captured_queries if any(table in each["sql"] for table in TABLES)]
-    assert len(ours) == 6
+    assert len(ours) == 4
 
 
 TABLES = ("registry_score", "registry_serology", "registry_treatment")

@@ -26,7 +26,13 @@ from registry.clinical.treatments import (
     prednisolone_equivalent,
 )
 from registry.models import Treatment
-from registry.queries.activity import answers_of, complete_on, span_of, treatments_of
+from registry.queries.activity import (
+    all_treatments_of,
+    complete_on,
+    of_section,
+    span_of,
+    treatment_answers_of,
+)
 from registry.queries.visit_sheet import VisitSheet
 from registry.web.investigator import typed_html as html
 from registry.web.investigator.row_forms import About
@@ -143,8 +149,11 @@ class TreatmentsSection:
     def __init__(self, *, about: About, sheet: VisitSheet, data: QueryDict | None):
         self.about = about
         self.sheet = sheet
-        self._rows = treatments_of(patient=about.patient, section=self.key)
-        self._answers = answers_of(patient=about.patient, section=self.key)
+        patient = about.patient
+        treatments = sheet.once("treatments", lambda: all_treatments_of(patient=patient))
+        answers = sheet.once("treatment answers", lambda: treatment_answers_of(patient=patient))
+        self._rows = of_section(treatments, section=self.key)
+        self._answers = [answer for answer in answers if answer.section == self.key]
         self.is_change = sheet.visit is not None
         self.fields = TypedFields(key=self.key, data=data)
         of_visit = [a for a in self._answers if sheet.visit is not None and a.visit_id == sheet.visit.pk]
