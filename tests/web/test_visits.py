@@ -462,6 +462,7 @@ def test_a_locked_record_offers_nothing_to_type_in_vain(person, scene):
     assert "Nothing can be saved here while it is locked." in visit
     assert 'value="save"' not in visit
     assert 'name="step" value="missed"' not in visit
+    assert 'value="review"' not in visit
     assert "The record of this patient is locked since" in events
     assert 'value="save"' not in events
     assert "Add event" not in patient
