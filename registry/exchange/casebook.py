@@ -253,11 +253,7 @@ class Speaker:
             return ", ".join(item.replace("_", " ") for item in value)
         if isinstance(value, Decimal):
             return format(value.normalize(), "f")
-        if isinstance(value, dict) and not any(isinstance(item, dict | list) for item in value.values()):
-            return ", ".join(f"{key.replace('_', ' ')}: {_plain(item)}" for key, item in value.items())
-        if isinstance(value, dict | list):
-            return json.dumps(value, ensure_ascii=False, default=str)
-        return str(value)
+        return _listed(value) if isinstance(value, dict | list) else str(value)
 
     def _pointed_to(self, target: Any, pk: int) -> str:
         if target is Patient:
@@ -279,6 +275,20 @@ class Speaker:
 
 def _plain(item: object) -> str:
     return {True: "yes", False: "no"}[item] if isinstance(item, bool) else str(item)
+
+
+def _listed(value: Any) -> str:
+    """Limits and evidence as words: `longest gap days: 35; counts (platelets low below: 50)`."""
+    if isinstance(value, list):
+        return ", ".join(map(_listed, value))
+    if not isinstance(value, dict):
+        return _plain(value)
+    return "; ".join(
+        f"{key.replace('_', ' ')} ({_listed(item)})"
+        if isinstance(item, dict)
+        else f"{key.replace('_', ' ')}: {_listed(item)}"
+        for key, item in value.items()
+    )
 
 
 def _by(origin: str) -> str:

@@ -1,6 +1,6 @@
 """Locks of the record: which stand over a patient or visit, which one looks after, what holds one back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -60,6 +60,25 @@ def locks_over(*, patient: Patient) -> tuple[LockLine, ...]:
     """Return every lock that touches the patient, their visits included."""
     return _lines(
         Q(level="study", study=patient.study_id) | Q(level="site", site=patient.site_id) | Q(patient=patient)
+    )
+
+
+def closed_patients(*, patients: Collection[Patient]) -> frozenset[int]:
+    """Return the numbers of these patients that a lock closes: their own, their site's or their study's."""
+    lines = _lines(
+        Q(level="study", study__in={patient.study_id for patient in patients})
+        | Q(level="site", site__in={patient.site_id for patient in patients})
+        | Q(level="patient", patient__in=patients)
+    )
+    closed = {
+        (line.lock.level, line.lock.patient_id or line.lock.site_id or line.lock.study_id)
+        for line in lines
+        if not line.is_open
+    }
+    return frozenset(
+        patient.pk
+        for patient in patients
+        if closed & {("study", patient.study_id), ("site", patient.site_id), ("patient", patient.pk)}
     )
 
 

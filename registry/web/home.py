@@ -14,6 +14,7 @@ from registry.access.roles import may, memberships_of, roles_of
 from registry.access.scope import rows_of
 from registry.clock import now, today
 from registry.queries.drafts import DraftLine, drafts_of
+from registry.queries.locks import closed_patients
 from registry.queries.questions import to_answer, waiting_count
 from registry.queries.signatures import to_sign
 from registry.queries.site_worklist import AwaitedVisit, Worklist, worklist
@@ -81,17 +82,24 @@ def _today(request: HttpRequest) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One of the next things: a visit that is awaited, and the draft that was begun for it."""
+    """One of the next things: a visit that is awaited, and the draft begun for it; `is_locked`: not now."""
 
     line: AwaitedVisit
     address: str
     draft: DraftLine | None
+    is_locked: bool
 
 
 def _things(found: Worklist, drafts: Sequence[DraftLine]) -> list[Thing]:
     begun = {(draft.patient.pk, draft.form): draft for draft in drafts}
+    closed = closed_patients(patients={line.patient for line in found.next_things})
     return [
-        Thing(line, _address(line), begun.get((line.patient.pk, f"Visit {line.window.code}")))
+        Thing(
+            line,
+            _address(line),
+            begun.get((line.patient.pk, f"Visit {line.window.code}")),
+            line.patient.pk in closed,
+        )
         for line in found.next_things
     ]
 

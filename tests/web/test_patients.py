@@ -8,8 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import resolve
 
+from registry.actions import locks
 from registry.actions.laboratory import ResultEntry, correct_lab_result
 from registry.models import LabResult
+from registry.queries.locks import Target
 from tests import factories
 from tests.factories import NIGHT
 
@@ -113,6 +115,23 @@ def test_queries_of_home_do_not_grow_with_patients(as_user, coordinator, scene, 
 
     assert queries_of(person, "/") == few
     assert few <= 30
+
+
+def test_home_offers_no_start_where_the_record_is_locked(as_user, coordinator, manager, scene):
+    locks.lock(
+        target=Target(study=scene.low.study, patient=scene.low),
+        reason="before the analysis",
+        by=manager,
+        at=NIGHT,
+    )
+
+    page = page_of(as_user(coordinator).get("/"))
+
+    locked = [line for line in page.split("<li>") if "VIE-0002</strong></a> <span" in line]
+    others = [line for line in page.split("<li>") if "VIE-0003</strong></a> <span" in line]
+    assert locked
+    assert all("Locked" in line and "Start" not in line for line in locked)
+    assert all("Start" in line for line in others)
 
 
 def test_the_list_finds_by_a_part_of_the_subject_id(as_user, coordinator, scene):

@@ -47,7 +47,9 @@ def pdf(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 def _about(request: HttpRequest, patient: Patient) -> dict[str, str]:
     return {
-        "Study": f"{patient.study.key} {patient.study.name}",
+        "Study": patient.study.key
+        if patient.study.name == patient.study.key
+        else f"{patient.study.key} {patient.study.name}",
         "Site": f"{patient.site.code} {patient.site.name}",
         "Record as of": moment(now(), patient.site.time_zone),
         "Taken by": str(get_user(request)),
