@@ -84,6 +84,7 @@ def make_cohort(*, patients: int, seed: int, today: date) -> Cohort:
         _screened_only,
         _no_evidence_of_lymphoma,
         _infused_twice,
+        _called_once_a_year,
     )
     for number, show in enumerate(shown[:patients], start=1):
         show(cohort, f"VIE-{number:04}")
@@ -325,6 +326,14 @@ def _infused_twice(cohort: Cohort, patient_id: str) -> None:
     for day_zero, until in ((first, second - timedelta(days=1)), (second, cohort.today)):
         visits = _visits(cohort, patient_id, day_zero, until=until)
         _blood_counts(cohort, "VIE", patient_id, day_zero, [on for _, on in visits])
+
+
+def _called_once_a_year(cohort: Cohort, patient_id: str) -> None:
+    """In the seventh year: nobody comes to the hospital any more; the window of the yearly call is open."""
+    day_zero = cohort.today - timedelta(days=6 * 365 + 12)
+    _patient(cohort, patient_id, infused_on=day_zero)
+    visits = _visits(cohort, patient_id, day_zero, left_out={"Y6"})
+    _blood_counts(cohort, "VIE", patient_id, day_zero, [on for _, on in visits])
 
 
 def _ordinary_patient(cohort: Cohort, site_id: str, patient_id: str) -> None:

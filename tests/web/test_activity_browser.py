@@ -70,7 +70,7 @@ def test_the_sections_read_well_with_everything_open(browse, coordinator, record
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_parts_of_the_patients_page_read_well(browse, coordinator, record, width):
-    page = browse(user=coordinator, path=f"/patients/{record.public_id}/", width=width)
+    page = browse(user=coordinator, path=f"/patients/{record.public_id}/activity/", width=width)
     open_everything(page)
 
     expect(page.get_by_role("img", name="SLEDAI-2K of VIE-0001")).to_be_visible()
@@ -133,7 +133,7 @@ def test_ongoing_treatments_are_answered_without_script(browser, live_server, co
     page.get_by_label("Asked about all treatments").check()
     page.get_by_role("button", name="Save visit").click()
     page.wait_for_url("**/saved/**")
-    page.goto(f"{live_server.url}/patients/{record.public_id}/")
+    page.goto(f"{live_server.url}/patients/{record.public_id}/activity/")
 
     expect(page.get_by_text("Drug-free since 1 Jul 2024.")).to_be_visible()
     context.close()
