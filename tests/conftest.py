@@ -1,13 +1,19 @@
 """Named actors and the rows they live among. A fixed night, so that nothing depends on today."""
 
+import contextlib
+import os
+import signal
+import threading
 import time
 
 import pytest
 from django.db import connection
+from playwright.sync_api import Error as PlaywrightError
 
 # Named again here: Playwright's plugin is loaded after ours and would start a browser of its own.
 from config.pytest_stack import browser_type_launch_args  # noqa: F401
 from tests import factories
+from tests.processes import called, children_of
 
 
 @pytest.fixture
@@ -122,3 +128,40 @@ def _others_at_work():
             " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
         return cursor.fetchone()[0]
+
+
+_CLOSES_WITHIN_SECONDS = float(os.environ.get("BROWSER_CLOSES_WITHIN", "60"))
+_browser = {}
+
+
+@pytest.fixture
+def browser(launch_browser):
+    """One browser for the whole run, and another when it was lost."""
+    if "open" not in _browser or not _browser["open"].is_connected():
+        _browser["open"] = launch_browser()
+    return _browser["open"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item):
+    """A browser that does not close its pages, as one in some hundred tests does, is killed and forgotten."""
+    if not item.get_closest_marker("browser"):
+        return (yield)
+    killed = []
+    guard = threading.Timer(_CLOSES_WITHIN_SECONDS, lambda: killed.extend(_kill_browsers()))
+    guard.start()
+    try:
+        return (yield)
+    except PlaywrightError:
+        if not killed:
+            raise
+    finally:
+        guard.cancel()
+
+
+def _kill_browsers():
+    for pid in children_of(os.getpid()):
+        if "chromium" in called(pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            yield pid
