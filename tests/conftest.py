@@ -147,21 +147,22 @@ def pytest_runtest_teardown(item):
     """A browser that does not close its pages, as one in some hundred tests does, is killed and forgotten."""
     if not item.get_closest_marker("browser"):
         return (yield)
-    killed = []
-    guard = threading.Timer(_CLOSES_WITHIN_SECONDS, lambda: killed.extend(_kill_browsers()))
+    is_lost = threading.Event()
+    guard = threading.Timer(_CLOSES_WITHIN_SECONDS, _kill_browsers, [is_lost])
     guard.start()
     try:
         return (yield)
     except PlaywrightError:
-        if not killed:
+        if not is_lost.is_set():
             raise
+        item.warn(pytest.PytestWarning("Chromium did not close its pages and was killed."))
     finally:
         guard.cancel()
 
 
-def _kill_browsers():
+def _kill_browsers(is_lost):
+    is_lost.set()
     for pid in children_of(os.getpid()):
         if "chromium" in called(pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            yield pid
