@@ -92,8 +92,7 @@ TEMPLATES = [
     }
 ]
 
-# Our own widgets' templates stand in templates/_parts/.
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+FORM_RENDERER = "registry.web.drawn_forms.DrawnForms"
 
 # --- where things are kept --------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 
 from registry.clinical.partial_dates import NotADate, PartialDate
 from registry.templatetags.words import on as in_words
+from registry.web.drawn_forms import DATE_PARTS
 
 _MONTHS = (
     "january",
@@ -106,7 +107,7 @@ class DayField(forms.CharField):
 class PartsWidget(forms.MultiWidget):
     """Three boxes: day, month, year. Focus never jumps by itself."""
 
-    template_name = "_parts/date_parts.html"
+    template_name = DATE_PARTS
 
     def __init__(self) -> None:
         super().__init__(widgets={part: forms.TextInput() for part in ("day", "month", "year")})

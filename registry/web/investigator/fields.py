@@ -7,6 +7,7 @@ from django import forms
 from django.forms.utils import ErrorDict
 
 from registry.clinical.refusals import Problem
+from registry.web.drawn_forms import CHOICES
 
 EMPTY = ("", "Choose …")
 
@@ -14,13 +15,13 @@ EMPTY = ("", "Choose …")
 class Radios(forms.RadioSelect):
     """Radio buttons with the words as part of the target."""
 
-    template_name = "_parts/choices.html"
+    template_name = CHOICES
 
 
 class Ticks(forms.CheckboxSelectMultiple):
     """Check boxes with the words as part of the target."""
 
-    template_name = "_parts/choices.html"
+    template_name = CHOICES
 
 
 class TextInput(forms.TextInput):
