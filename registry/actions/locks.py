@@ -36,6 +36,15 @@ class LockRefused(RuntimeError):
         self.for_people = for_people
 
 
+class QuestionsOpen(LockRefused):
+    """The lock waits for questions about the target; they are queries/locks.py, questions_in_the_way."""
+
+    def __init__(self, count: int):
+        asked = "1 question is" if count == 1 else f"{count} questions are"
+        super().__init__(f"Not locked: {asked} still open about it. Settle them first.")
+        self.count = count
+
+
 def refuse_if_locked(*, patient: Patient, visit: Visit | None = None) -> None:
     """Raise RecordLocked when the visit, its patient, site or study is locked. One query.
 
@@ -63,14 +72,13 @@ def lock(*, target: Target, reason: str, by: User, at: datetime) -> RecordLock:
     """Close a study, site, patient or visit to change; one that was opened is closed again.
 
     Waits ten seconds for the writers of the moment. Raises NotAllowed, RecordRefused without a reason, and
-    LockRefused while a question about it is open (21 CFR 11.10(f)), when it is locked already, or when a
-    long write goes on.
+    QuestionsOpen while a question about it is open (21 CFR 11.10(f)), LockRefused when it is locked already
+    or when a long write goes on.
     """
     _require(by, "lock_record", study_id=target.study.pk)
     _refuse_without_words(reason)
     if waiting := open_questions(target=target):
-        asked = "1 question is" if waiting == 1 else f"{waiting} questions are"
-        raise LockRefused(f"Not locked: {asked} still open about it. Settle them first.")
+        raise QuestionsOpen(waiting)
     with transaction.atomic(), because(reason):
         found = _same_target(target)
         if found is not None:

@@ -6,11 +6,23 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch, Q, QuerySet
 
+from registry.access.roles import holders
 from registry.access.scope import Rows
 from registry.clinical.visit_windows import UNSCHEDULED
-from registry.models import Patient, Question, RecordLock, Site, Study, Unlocking, Visit
+from registry.models import (
+    LabResult,
+    Membership,
+    Patient,
+    Question,
+    RecordLock,
+    Site,
+    Study,
+    Unlocking,
+    User,
+    Visit,
+)
 from registry.monitoring.question_lifecycle import PENDING
 
 
@@ -82,13 +94,46 @@ def closed_patients(*, patients: Collection[Patient]) -> frozenset[int]:
     )
 
 
-def locks_of_sheet(*, lines: Iterable[LockLine], visit: Visit | None) -> tuple[RecordLock, ...]:
+def locks_over_sites(*, sites: Collection[Site]) -> tuple[LockLine, ...]:
+    """Return the locks that stand now over these sites or their studies: nobody can be enrolled there."""
+    found = _lines(
+        Q(level="study", study__in={site.study_id for site in sites}) | Q(level="site", site__in=sites)
+    )
+    return tuple(line for line in found if not line.is_open)
+
+
+def standing_over(*, lines: Iterable[LockLine], visit: Visit | None) -> tuple[LockLine, ...]:
     """Return of a patient's locks those that stand now over this visit, or without one over the patient."""
     return tuple(
-        line.lock
+        line
         for line in lines
         if not line.is_open and (line.lock.visit_id is None or (visit and line.lock.visit_id == visit.pk))
     )
+
+
+def locks_over_result(*, result: LabResult) -> tuple[LockLine, ...]:
+    """Return the locks that stand now over a result; one of no visit belongs to the visit of its day."""
+    lines = locks_over(patient=result.patient)
+    of_its_day = (
+        line.lock.visit
+        for line in lines
+        if line.lock.visit is not None and line.lock.visit.visited_on == result.collected_on
+    )
+    visit = result.visit if result.visit is not None else next(of_its_day, None)
+    return standing_over(lines=lines, visit=visit)
+
+
+def locks_of_sheet(*, lines: Iterable[LockLine], visit: Visit | None) -> tuple[RecordLock, ...]:
+    """Return the same as the locks themselves."""
+    return tuple(line.lock for line in standing_over(lines=lines, visit=visit))
+
+
+def who_unlocks(*, study_id: int) -> tuple[User, ...]:
+    """Return the people who may ask to unlock a record of the study, and approve what another asked."""
+    held = Membership.objects.filter(
+        study=study_id, role__in=list(holders("unlock_record")), ended_at__isnull=True, user__is_active=True
+    ).select_related("user")
+    return tuple({each.user_id: each.user for each in held.order_by("user_id")}.values())
 
 
 def locked_visits(*, lines: Iterable[LockLine]) -> Mapping[int, RecordLock]:
@@ -108,7 +153,9 @@ def unlocking_of_number(*, number: int, rows: Rows) -> Unlocking | None:
 
 def visits_to_lock(*, patient: Patient) -> tuple[Visit, ...]:
     """Return the recorded visits of a patient, latest first."""
-    return tuple(Visit.objects.filter(patient=patient).order_by("-visited_on", "-pk"))
+    return tuple(
+        Visit.objects.filter(patient=patient).select_related("course").order_by("-visited_on", "-pk")
+    )
 
 
 def places_to_lock(*, rows: Rows) -> tuple[tuple[Study, tuple[Site, ...]], ...]:
@@ -143,6 +190,17 @@ def target_of(
 
 def open_questions(*, target: Target) -> int:
     """Return how many questions about the target are not settled."""
+    return _pending(target).count()
+
+
+def questions_in_the_way(*, target: Target, most: int) -> tuple[Question, ...]:
+    """Return the questions about the target that are not settled, the oldest first."""
+    return tuple(
+        _pending(target).select_related("patient__site", "asked_by").order_by("asked_at", "pk")[:most]
+    )
+
+
+def _pending(target: Target) -> QuerySet[Question]:
     pending = Question.objects.filter(state__in=PENDING)
     if target.visit is not None:
         visit = target.visit
@@ -151,12 +209,12 @@ def open_questions(*, target: Target) -> int:
         # Superseded ones too: a question keeps the name of the first result.
         results = visit.lab_results.values_list("pk", flat=True)
         about = Q(fact=form) | Q(fact__startswith=f"{form}:") | Q(fact__in=[f"result:{pk}" for pk in results])
-        return pending.filter(about, patient=visit.patient_id).count()
+        return pending.filter(about, patient=visit.patient_id)
     if target.patient is not None:
-        return pending.filter(patient=target.patient).count()
+        return pending.filter(patient=target.patient)
     if target.site is not None:
-        return pending.filter(patient__site=target.site).count()
-    return pending.filter(patient__study=target.study).count()
+        return pending.filter(patient__site=target.site)
+    return pending.filter(patient__study=target.study)
 
 
 def _lines(condition: Q) -> tuple[LockLine, ...]:

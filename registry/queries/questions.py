@@ -211,6 +211,11 @@ def question_about(*, patient: Patient, fact_key: str) -> Question | None:
     return Question.objects.filter(patient=patient, fact=fact_key).select_related("asked_by").first()
 
 
+def lines_of(*, questions: Iterable[Question], at: datetime) -> tuple[QuestionLine, ...]:
+    """Return questions as the lists show them, in a fixed number of queries."""
+    return _lines(questions, at=at)
+
+
 def line_of(*, question: Question, at: datetime) -> QuestionLine:
     """Return one question as the lists show it."""
     [line] = _lines([question], at=at)

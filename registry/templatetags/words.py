@@ -19,6 +19,7 @@ from registry.clinical.study_days import add_months
 from registry.clinical.study_days import study_day as day_number
 from registry.clinical.treatments import AGENT_NAMES
 from registry.clinical.units import Comparator
+from registry.clinical.visit_windows import UNSCHEDULED
 from registry.monitoring import catalogue
 
 register = template.Library()
@@ -210,6 +211,12 @@ def seriousness_words(criteria: list[str]) -> str:
 def organ_words(organs: list[str]) -> str:
     """Return organs as words within a sentence: `skin, kidney`."""
     return ", ".join(code_lists.ORGANS.get(code, code).lower() for code in organs)
+
+
+@register.filter
+def visit_words(code: str) -> str:
+    """Return what people call a visit: `Visit M6`, `Unscheduled visit`."""
+    return "Unscheduled visit" if code == UNSCHEDULED else f"Visit {code}"
 
 
 @register.filter

@@ -1,7 +1,8 @@
 """The locks of a study: what is closed to change, who asks to open it, who decides."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -9,19 +10,24 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from registry.access.gates import enter, get_user
 from registry.access.roles import may
 from registry.access.scope import Rows, rows_of
 from registry.actions import locks as acts
+from registry.clinical.visit_windows import UNSCHEDULED
 from registry.clock import now
-from registry.models import RecordLock, Unlocking, User
+from registry.models import RecordLock, Unlocking, User, Visit
 from registry.queries import locks
 from registry.queries.locks import LockLine, Target
+from registry.queries.questions import QuestionLine, lines_of
+from registry.templatetags.words import on, study_day, visit_words
 from registry.web.investigator.fields import RecordForm, TextInput, text
 
 NOT_ACCEPTED = 422
+_OBSTACLES_SHOWN = 20
 _FOR = [
     ("", "Until somebody locks it again"),
     ("4", "4 hours"),
@@ -66,13 +72,26 @@ class DecideForm(RecordForm):
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacles:
+    """The questions that keep a target from being locked, the oldest; `count` of them in all.
+
+    `all_at`: the list where whoever asked finds every one.
+    """
+
+    words: str
+    lines: tuple[QuestionLine, ...]
+    count: int
+    all_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A form that was not taken: at which place, and what it said."""
 
     place: str
     form: forms.Form | None = None
     words: str = ""
-    problems: list[tuple[str, str]] = field(default_factory=list)
+    obstacles: Obstacles | None = None
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -88,6 +107,8 @@ def page(request: HttpRequest) -> HttpResponse:
     target = _target(form.cleaned_data["target"], rows)
     try:
         acts.lock(target=target, reason=form.cleaned_data["reason"], by=user, at=now())
+    except acts.QuestionsOpen as refusal:
+        return _page(request, user, Refused("lock", form, refusal.for_people, _obstacles(target, refusal)))
     except acts.LockRefused as refusal:
         return _page(request, user, Refused("lock", form, refusal.for_people))
     messages.success(request, f"{words_of(target)} is locked.")
@@ -149,10 +170,19 @@ def decide(request: HttpRequest, unlocking_id: int) -> HttpResponse:
 def words_of(target: Target | RecordLock) -> str:
     """`Visit M6 of VIE-0001`, `Patient VIE-0001`, `Site VIE`, `Study CART-AID`."""
     if target.visit is not None and target.patient is not None:
-        return f"Visit {target.visit.code} of {target.patient.code}"
+        # There may be many that are unscheduled: each is named by its day.
+        on_its_day = f" on {on(target.visit.visited_on)}" if target.visit.code == UNSCHEDULED else ""
+        return f"{visit_words(target.visit.code)}{on_its_day} of {target.patient.code}"
     if target.patient is not None:
         return f"Patient {target.patient.code}"
     return f"Study {target.study.key}" if target.site is None else f"Site {target.site.code}"
+
+
+def _dated(visit: Visit) -> str:
+    """`visit M6, day 183, 30 Aug 2024`, `visit M6, not done`."""
+    name = visit_words(visit.code)
+    when = study_day(visit.visited_on, visit.course.day_zero) if visit.status == "completed" else "not done"
+    return f"{name[0].lower()}{name[1:]}, {when}"
 
 
 def _enter(request: HttpRequest) -> User:
@@ -173,9 +203,25 @@ def _page(request: HttpRequest, user: User, refused: Refused | None = None) -> H
         "lock_form": _lock_form(request, user, refused),
         "problems": _problems(refused),
         "may_lock": may(user, "lock_record"),
+        "obstacles": refused.obstacles if refused else None,
     }
     status = NOT_ACCEPTED if refused else 200
     return render(request, "study/locks.html", context, status=status)
+
+
+def _obstacles(target: Target, refusal: acts.QuestionsOpen) -> Obstacles:
+    asked = {"state": "pending"}
+    if target.patient is not None:
+        asked["patient"] = target.patient.code
+    elif target.site is not None:
+        asked["site"] = target.site.code
+    waiting = locks.questions_in_the_way(target=target, most=_OBSTACLES_SHOWN)
+    return Obstacles(
+        words=words_of(target),
+        lines=lines_of(questions=waiting, at=now()),
+        count=refusal.count,
+        all_at=f"{reverse('questions:list')}?{urlencode(asked)}",
+    )
 
 
 def _line(line: LockLine, user: User, refused: Refused | None) -> dict[str, Any]:
@@ -222,7 +268,7 @@ def _choices(request: HttpRequest, rows: Rows) -> list[tuple[str, str]]:
         patient = target.patient
         found.append((f"patient:{patient.public_id}", f"Patient {patient.code}, the whole record"))
         found += [
-            (f"visit:{patient.public_id}:{visit.pk}", f"Patient {patient.code}, visit {visit}")
+            (f"visit:{patient.public_id}:{visit.pk}", f"Patient {patient.code}, {_dated(visit)}")
             for visit in locks.visits_to_lock(patient=patient)
         ]
     for study, sites in locks.places_to_lock(rows=rows):
