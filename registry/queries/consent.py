@@ -114,6 +114,16 @@ def acts_of(*, patient: Patient) -> tuple[Act, ...]:
     return known
 
 
+def ended_follow_up(*, withdrawal: ConsentWithdrawal) -> bool:
+    """Whether the patient's follow-up ended by this withdrawal, and goes on without it."""
+    patient = withdrawal.patient
+    return (
+        COMPULSORY in withdrawal.scopes
+        and patient.follow_up_end_reason == "withdrawal"
+        and patient.follow_up_ended_on == withdrawal.withdrawn_on
+    )
+
+
 def forget_acts(*, patient: Patient) -> None:
     """Ask anew the next time: the patient's consent was just changed."""
     patient.__dict__.pop("_consent_acts", None)

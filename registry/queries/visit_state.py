@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from registry.models import Patient, RecordLock, Visit
-from registry.queries.locks import locks_of_sheet, locks_over
+from registry.queries.locks import LockLine, locks_over, standing_over
 from registry.queries.signatures import SignatureLine, latest_signature
 
 
@@ -12,12 +12,16 @@ class VisitState:
     """The latest signature, if any, and the locks that stand now."""
 
     signature: SignatureLine | None
-    locks: tuple[RecordLock, ...]
+    lock_lines: tuple[LockLine, ...]
+
+    @property
+    def locks(self) -> tuple[RecordLock, ...]:
+        return tuple(line.lock for line in self.lock_lines)
 
 
 def visit_state(*, patient: Patient, visit: Visit | None) -> VisitState:
     """Return the state of a visit, also of one that is not recorded yet."""
     return VisitState(
         signature=latest_signature(visit=visit) if visit is not None else None,
-        locks=locks_of_sheet(lines=locks_over(patient=patient), visit=visit),
+        lock_lines=standing_over(lines=locks_over(patient=patient), visit=visit),
     )

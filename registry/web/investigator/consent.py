@@ -24,11 +24,13 @@ from registry.models import Patient
 from registry.queries.consent import (
     consent_file,
     consents_to_ask_for,
+    ended_follow_up,
     studies_with_consent,
     versions_of,
     withdrawal_of,
 )
 from registry.queries.enrolment import consent_versions_for
+from registry.web.investigator.closed import closed
 from registry.web.investigator.consent_forms import AnnulForm, ConsentForm, VersionForm, WithdrawalForm
 
 NOT_ACCEPTED = 422
@@ -102,7 +104,14 @@ def annul(request: HttpRequest, public_id: UUID, withdrawal_id: int) -> HttpResp
         )
         messages.success(request, "The withdrawal no longer counts; that it was recorded stays to be seen.")
         return redirect("investigator:consent", public_id)
-    context = {"patient": patient, "withdrawal": withdrawal, "form": form, "problems": form.summary()}
+    context = {
+        "patient": patient,
+        "withdrawal": withdrawal,
+        "form": form,
+        "problems": form.summary(),
+        # Otherwise nothing of the record changes by it, and a lock is no obstacle.
+        "closed": closed(request, patient=patient) if ended_follow_up(withdrawal=withdrawal) else None,
+    }
     status = NOT_ACCEPTED if form.is_bound else 200
     return render(request, "investigator/annul_withdrawal.html", context, status=status)
 
@@ -163,6 +172,7 @@ def _page(
     problems: list[tuple[str, str]] | None = None,
 ) -> HttpResponse:
     versions_known = consent_versions_for(studies=[patient.study_id], today=_today(patient))
+    stands = closed(request, patient=patient)
     context = {
         "patient": patient,
         "file": consent_file(patient=patient, today=_today(patient)),
@@ -172,5 +182,8 @@ def _page(
         "problems": problems or [],
         "may_enter": may(get_user(request), "enter_record", patient=patient),
         "may_add_version": may(get_user(request), "manage_schedules", patient=patient),
+        "closed": stands,
+        # Given anew it opens follow-up again, which a lock refuses.
+        "closed_to_consent": stands if patient.follow_up_end_reason == "withdrawal" else None,
     }
     return render(request, "investigator/consent.html", context, status=NOT_ACCEPTED if problems else 200)

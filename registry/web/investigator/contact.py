@@ -35,6 +35,7 @@ from registry.templatetags.words import on as in_words
 from registry.web.drafting import Drafting, drafting
 from registry.web.investigator.alert_lines import alert_lines
 from registry.web.investigator.check_words import on_its_checks
+from registry.web.investigator.closed import closed
 from registry.web.investigator.contact_forms import AttemptForm, ContactForm
 
 NOT_ACCEPTED = 422
@@ -311,6 +312,7 @@ def _page(
         "problems": problems,
         "theirs": theirs,
         "draft": typing,
+        "closed": closed(request, patient=place.patient, visit=place.visit),
         "full_address": f"{place.address('investigator:visit')}&form=full",
         "attempt_address": place.address("investigator:contact_attempt"),
     }

@@ -25,6 +25,7 @@ from registry.queries.enrolment import (
     sites_to_enrol_at,
 )
 from registry.web.investigator.check_words import on_its_checks
+from registry.web.investigator.closed import closed, closed_sites
 from registry.web.investigator.dates import PartsField
 from registry.web.investigator.enrol_forms import EnrolForm, InfusionForm
 from registry.web.investigator.fields import LongText, Radios, RecordForm, text
@@ -92,7 +93,7 @@ def infusion(request: HttpRequest, public_id: UUID) -> HttpResponse:
     patient = get_patient(request, public_id, verb="enter_record")
     products = products_of(studies=[patient.study_id])
     form = InfusionForm(request.POST or None, patient=patient, products=products)
-    context: dict[str, Any] = {"patient": patient, "form": form}
+    context: dict[str, Any] = {"patient": patient, "form": form, "closed": closed(request, patient=patient)}
     if not form.is_bound:
         return render(request, "investigator/infusion.html", context)
     if form.is_valid():
@@ -141,7 +142,12 @@ def end(request: HttpRequest, public_id: UUID) -> HttpResponse:
             words = f"Follow-up of {patient.code} ended on {spoken(found['ended_on'])}: {why}."
             messages.success(request, f"{words} {on_its_checks(patient=patient, at=now())}")
             return redirect("investigator:patient", public_id)
-    context = {"patient": patient, "form": form, "problems": form.summary() if form.is_bound else []}
+    context = {
+        "patient": patient,
+        "form": form,
+        "problems": form.summary() if form.is_bound else [],
+        "closed": closed(request, patient=patient),
+    }
     status = NOT_ACCEPTED if form.is_bound else 200
     return render(request, "investigator/end.html", context, status=status)
 
@@ -177,5 +183,6 @@ def _enrol_page(
         "problems": form.summary() if status == NOT_ACCEPTED else [],
         "is_checked": is_checked,
         "twins": twin_words(twins) if twins else "",
+        "closed": closed_sites(request, sites=form.sites),
     }
     return render(request, "investigator/enrol.html", context, status=status)

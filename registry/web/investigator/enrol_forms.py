@@ -201,6 +201,7 @@ class EnrolForm(InfusionFields):
         **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
+        self.sites = sites
         fields: Any = self.fields
         fields["site"].queryset = sites
         fields["consent_version"].queryset = versions

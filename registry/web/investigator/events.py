@@ -17,9 +17,9 @@ from registry.clock import now, today
 from registry.models import AdverseEvent, LicatsAdjudication, Patient
 from registry.queries.event_chain import chain_of, dated_chains, event_of, standing_facts
 from registry.queries.event_page import EventPage, event_page
-from registry.queries.locks import locks_of_sheet, locks_over
 from registry.web.drafting import Drafting, drafting
 from registry.web.investigator.check_words import on_its_checks
+from registry.web.investigator.closed import closed
 from registry.web.investigator.event_facts_forms import facts_lines, one_of
 from registry.web.investigator.event_forms import EventForm, FollowUpForm, hint_of
 from registry.web.investigator.fields import LongText, RecordForm, text
@@ -122,6 +122,7 @@ def follow_up(request: HttpRequest, public_id: UUID, event_id: int) -> HttpRespo
             "draft": typing,
             "problems": form.summary() if is_wrong else [],
             "is_checked": is_checked and not is_wrong,
+            "closed": closed(request, patient=patient),
         }
         return render(
             request, "investigator/follow_up.html", context, status=NOT_ACCEPTED if is_wrong else 200
@@ -164,19 +165,20 @@ def _events_page(
     request: HttpRequest, patient: Patient, form: EventForm, typing: Drafting, *, status: int = 200
 ) -> HttpResponse:
     is_sent = request.method == "POST"
-    locks = locks_of_sheet(lines=locks_over(patient=patient), visit=None)
+    stands = closed(request, patient=patient)
     may_enter = may(get_user(request), "enter_record", patient=patient)
     context = {
         "patient": patient,
-        "locks": locks,
+        "closed": stands,
         "events": dated_chains(patient=patient),
         "form": form,
         "draft": typing,
         "problems": form.summary() if is_sent else [],
         "is_checked": is_sent and status == 200,
         "after": saved_visit_of(request, patient=patient),
-        # No empty form to type into in vain; what was sent before the lock is shown again.
-        "may_enter": may_enter and (is_sent or not locks),
+        "may_enter": may_enter and not stands,
+        # No empty form to type into in vain; what was typed before the lock is shown again.
+        "shows_form": may_enter and (form.is_bound or not stands),
     }
     return render(request, "investigator/events.html", context, status=status)
 
@@ -184,7 +186,7 @@ def _events_page(
 def _event_page(
     request: HttpRequest, patient: Patient, page: EventPage, form: LabelForm, *, status: int = 200
 ) -> HttpResponse:
-    user = get_user(request)
+    user, stands = get_user(request), closed(request, patient=patient)
     facts = page.details.facts if page.details else None
     is_labelling = page.licats is not None and may(user, "review_alerts", patient=patient)
     context = {
@@ -198,7 +200,8 @@ def _event_page(
         "is_labelling": is_labelling,
         "form": form,
         "problems": form.summary() if form.is_bound else [],
-        "may_enter": may(user, "enter_record", patient=patient),
+        "closed": stands,
+        "may_enter": may(user, "enter_record", patient=patient) and not stands,
     }
     return render(request, "investigator/event.html", context, status=status)
 

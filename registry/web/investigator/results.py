@@ -22,9 +22,11 @@ from registry.clinical.units import read_result, unit_label
 from registry.clock import now, today
 from registry.models import LabResult
 from registry.queries.earlier_results import doubts_about
+from registry.queries.locks import locks_over_result
 from registry.queries.visit_sheet import result_of
 from registry.templatetags.words import on
 from registry.web.investigator.check_words import on_its_checks
+from registry.web.investigator.closed import closed_by
 from registry.web.investigator.dates import PartsField
 from registry.web.investigator.fields import Radios, RecordForm, TextInput, text
 
@@ -127,11 +129,9 @@ def correct_result(request: HttpRequest, public_id: UUID, result_id: int) -> Htt
     form = CorrectionForm(_sent(request), result=result, initial=_initial(result))
     if "use" in request.POST:
         form.unjudged()  # the likely fix stands in its place; nobody has saved yet
-        context = {"patient": patient, "result": result, "form": form}
-        return render(request, "investigator/result.html", context)
+        return _page(request, result, form, problems=[])
     if request.method != "POST" or not form.is_valid():
-        context = {"patient": patient, "result": result, "form": form, "problems": form.summary()}
-        return render(request, "investigator/result.html", context, status=422 if form.is_bound else 200)
+        return _page(request, result, form, problems=form.summary(), status=422 if form.is_bound else 200)
     try:
         _act(request, result, form)
         checks = on_its_checks(patient=patient, at=now())
@@ -141,6 +141,24 @@ def correct_result(request: HttpRequest, public_id: UUID, result_id: int) -> Htt
     except AlreadySuperseded as refusal:
         messages.warning(request, refusal.for_people)
     return redirect("investigator:patient", public_id)
+
+
+def _page(
+    request: HttpRequest,
+    result: LabResult,
+    form: CorrectionForm,
+    *,
+    problems: list[tuple[str, str]],
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        "patient": result.patient,
+        "result": result,
+        "form": form,
+        "problems": problems,
+        "closed": closed_by(request, lines=locks_over_result(result=result)),
+    }
+    return render(request, "investigator/result.html", context, status=status)
 
 
 def _sent(request: HttpRequest) -> QueryDict | None:

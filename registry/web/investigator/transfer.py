@@ -17,6 +17,7 @@ from registry.clock import now, today
 from registry.models import Site
 from registry.queries.site_stays import other_sites_of, sites_of_study, stays_of
 from registry.web.investigator.check_words import on_its_checks
+from registry.web.investigator.closed import closed
 from registry.web.investigator.dates import PartsField
 from registry.web.investigator.fields import RecordForm, TextInput
 
@@ -93,5 +94,6 @@ def transfer(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "form": form,
         "stays": stays_of(patient=patient),
         "problems": form.summary() if form.is_bound else [],
+        "closed": closed(request, patient=patient),
     }
     return render(request, "investigator/transfer.html", context, status=status)

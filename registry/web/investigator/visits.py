@@ -18,6 +18,7 @@ from registry.models import Visit
 from registry.queries.visit_state import visit_state
 from registry.web.drafting import Drafting, drafting, typing_of
 from registry.web.investigator.alert_lines import alert_lines
+from registry.web.investigator.closed import closed_by
 from registry.web.investigator.conflict import Conflict, base_of, carry_out_choices, conflict_between
 from registry.web.investigator.contact import contact_instead
 from registry.web.investigator.lab_grid import is_grid_step, learn_from_report
@@ -202,7 +203,7 @@ def _review(
     """Everything once more before it is stored: the answers, what is open, and what it will raise."""
     found = foresee(patient=place.patient, save=lambda: _save(request, place, form), at=now())
     context = {
-        **_around(place, typing),
+        **_around(request, place, typing),
         "answers": answers_of(place=place, form=form),
         "left_open": left_open(place=place, form=form),
         "found": found,
@@ -234,7 +235,7 @@ def _page(
     problems = form.problems if status == NOT_ACCEPTED else []
     words, is_wrong = typed_day(place=place, data=data)
     context = {
-        **_around(place, typing),
+        **_around(request, place, typing),
         "form": form,
         "problems": problems,
         "contents": contents_of(form=form, data=data, problems=problems),
@@ -246,7 +247,8 @@ def _page(
     return render(request, "investigator/visit.html", context, status=status)
 
 
-def _around(place: Place, typing: Drafting) -> dict[str, Any]:
+def _around(request: HttpRequest, place: Place, typing: Drafting) -> dict[str, Any]:
+    state = visit_state(patient=place.patient, visit=place.visit)
     return {
         "patient": place.patient,
         "course": place.course,
@@ -255,5 +257,6 @@ def _around(place: Place, typing: Drafting) -> dict[str, Any]:
         "window": place.sheet.window,
         "today": place.today,
         "draft": typing,
-        "state": visit_state(patient=place.patient, visit=place.visit),
+        "state": state,
+        "closed": closed_by(request, lines=state.lock_lines),
     }
