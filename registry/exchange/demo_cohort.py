@@ -17,6 +17,7 @@ from typing import cast
 from registry.clinical.default_schedule import DEFAULT_SCHEDULE
 from registry.clinical.visit_windows import VisitWindow, planned_windows
 from registry.exchange.demo_activity import activity_rows
+from registry.exchange.demo_blood import blood_rows
 
 Row = Mapping[str, object]
 
@@ -98,7 +99,7 @@ def make_cohort(*, patients: int, seed: int, today: date) -> Cohort:
 
 
 def _assess(cohort: Cohort) -> None:
-    """Give everybody the scores of their disease at the visits they came to."""
+    """Give everybody the scores and the blood of their disease at the visits they came to."""
     begun: dict[object, date] = {}
     for row in cohort.rows["infusions.csv"]:
         begun.setdefault(row["patient_id"], cast(date, row["infused_on"]))
@@ -111,6 +112,8 @@ def _assess(cohort: Cohort) -> None:
             continue
         for found in activity_rows(patient=dict(row), day_zero=day_zero, visits=visits[row["patient_id"]]):
             cohort.add("scores.csv", **found)
+        for found in blood_rows(patient=row, day_zero=day_zero, visits=visits[row["patient_id"]]):
+            cohort.add("labs.csv", **found)
 
 
 def _patient(

@@ -12,7 +12,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from registry import clock
-from registry.actions import api_keys, demo_accounts, scan
+from registry.access.scope import EVERYTHING, acting
+from registry.actions import api_keys, demo_accounts, demo_record, demo_story, scan
 from registry.exchange.bundle import import_directory
 from registry.exchange.demo_cohort import SITES, make_cohort
 from registry.management.refusals import Refused, RefusingCommand
@@ -37,9 +38,8 @@ class Command(RefusingCommand):
             self._answer("The demonstration is seeded already.", is_new=False, options=options)
             return
         at = clock.now()
-        cohort = make_cohort(
-            patients=options["patients"], seed=options["seed"], today=clock.pinned_day() or at.date()
-        )
+        today = clock.pinned_day() or at.date()
+        cohort = make_cohort(patients=options["patients"], seed=options["seed"], today=today)
         with TemporaryDirectory(prefix="demo-cohort-") as directory:
             cohort.write(Path(directory))
             report = import_directory(
@@ -58,8 +58,11 @@ class Command(RefusingCommand):
         )
         keep_secret(settings.DATA_DIR / "demo_api_key", key.token)
         password = os.environ.get("DEMO_PASSWORD") or secrets.token_urlsafe(9)
-        # The accounts come last: they are the sign that everything before them is there.
-        demo_accounts.make_accounts(study_key=STUDY, site_code=SITES[0][0], password=password, at=at)
+        # The accounts come last, with what was done in their names: they are the sign that all is there.
+        with acting(rows=EVERYTHING, reason="demonstration"):
+            demo_accounts.make_accounts(study_key=STUDY, site_code=SITES[0][0], password=password, at=at)
+            demo_record.complete(study_key=STUDY, at=at, today=today)
+            demo_story.tell(at=at, today=today)
         words = f"{options['patients']} invented patients, {len(demo_accounts.ACCOUNTS)} accounts."
         to_tell = "" if os.environ.get("DEMO_PASSWORD") else password
         if to_tell:
