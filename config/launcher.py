@@ -29,10 +29,10 @@ ACCOUNTS = {
     "coordinator@demo": "enters visits and laboratory results",
     "investigator@demo": "enters and signs",
     "officer@demo": "reviews alerts",
-    "lead@demo": "reviews a second time, sees the rules",
-    "manager@demo": "asks sites, locks, plans schedules",
-    "sponsor@demo": "exports",
-    "admin@demo": "keeps accounts",
+    "lead@demo": "reviews alerts, opens locks, answers for the checks",
+    "manager@demo": "asks sites, locks records, keeps consent versions",
+    "sponsor@demo": "reads how to take data out",
+    "admin@demo": "sees that checks and mails run",
 }
 CHECKS = {
     "ruff check": ["python", "-m", "ruff", "check"],

@@ -22,12 +22,12 @@ from registry.web.session_lock import LOCKED, works_while_locked
 # User name, role, what the role comes for: contract.md section 6.
 DEMO_DOORS = (
     ("coordinator@demo", "Site coordinator", "Sees what is due, enters visits, blood counts and events"),
-    ("investigator@demo", "Investigator", "Enters and answers for the patients of one site"),
+    ("investigator@demo", "Investigator", "Enters as coordinators do, and signs what the site recorded"),
     ("officer@demo", "Safety officer", "Reviews alerts and decides, with a reason"),
-    ("lead@demo", "Safety lead", "Second review of malignancies, the rules in force"),
-    ("manager@demo", "Data manager", "Looks after completeness and visit schedules of the study"),
+    ("lead@demo", "Safety lead", "Reviews alerts, opens locked records as the second person, answers for the checks"),
+    ("manager@demo", "Data manager", "Asks sites, locks records, keeps the consent versions of the study"),
     ("sponsor@demo", "Sponsor", "Takes pseudonymised data out through the API"),
-    ("admin@demo", "Administrator", "Keeps accounts and machinery, sees no clinical data"),
+    ("admin@demo", "Administrator", "Sees that the checks run and the mails go out; sees no clinical data"),
 )
 
 
