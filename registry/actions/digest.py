@@ -20,6 +20,7 @@ from registry.actions.notifications import alert_reference
 from registry.models import Alert, AlertNews, Membership, Notification, NotificationPreference
 from registry.monitoring.lifecycle import WAITING
 from registry.queries import monitoring_status
+from registry.queries.drafts import OldDrafts, old_drafts
 from registry.queries.questions import counts_by_site
 
 Questions = Mapping[tuple[int, int], Counter[str]]  # what waits, by study and site
@@ -34,6 +35,7 @@ _READ = (
     "alert__patient__site_id",
 )
 _MONDAY = 0
+_NO_DRAFTS = OldDrafts(count=0, has_new=False)
 # Digests are due at six (due_runs.py): what is made up for before is yesterday's, and today keeps its own.
 _DUE = timedelta(hours=6)
 
@@ -72,7 +74,7 @@ def queue_digests(*, at: datetime, as_of: date | None = None) -> int:
 
     A second time on the same day writes none. Officers and leads get one every day, also when nothing is
     new, so that silence is never taken for safety; site staff when something is new, and on Mondays while
-    something is overdue or asked.
+    something is overdue, asked or not finished for long.
     """
     day = as_of or (at - _DUE).date()
     with acting(rows=EVERYTHING):
@@ -90,9 +92,17 @@ def queue_digests(*, at: datetime, as_of: date | None = None) -> int:
         # What came in the day before is new; one that a missed digest would have told is in the count.
         questions = counts_by_site(since=at - timedelta(days=1))
         checks = _checks(at)
+        drafts = old_drafts(at=at)
         digests = []
         for person in _people():
-            payload = _payload(person, news, standing, questions, is_monday=day.weekday() == _MONDAY)
+            payload = _payload(
+                person,
+                news,
+                standing,
+                questions,
+                drafts=drafts.get(person.user_id, _NO_DRAFTS),
+                is_monday=day.weekday() == _MONDAY,
+            )
             if payload is not None:
                 digests.append(
                     Notification(
@@ -156,6 +166,7 @@ def _payload(
     standing: Sequence[_Standing],
     questions: Questions,
     *,
+    drafts: OldDrafts,
     is_monday: bool,
 ) -> dict[str, Any] | None:
     """What this person's digest says; None when there is nothing to say."""
@@ -178,10 +189,13 @@ def _payload(
         own = [count for (_, place), count in questions.items() if place in person.site_ids]
         to_answer = sum(count["open"] for count in own)
         is_new = site["new_overdue"] or site["new_asked"] or any(count["new"] for count in own)
-        if is_new or (is_monday and (site["overdue"] or site["asked"] or to_answer)):
+        is_waiting = site["overdue"] or site["asked"] or to_answer or drafts.count
+        if is_new or drafts.has_new or (is_monday and is_waiting):
             payload["site"] = {**site, "places": sorted(person.places)}
             if to_answer:
                 payload["site"]["questions"] = to_answer
+            if drafts.count:
+                payload["site"]["drafts"] = drafts.count
     return payload or None
 
 

@@ -8,14 +8,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from registry.access.roles import require
 from registry.models import Draft, Patient, User
 from registry.models.draft import MOST_CHARACTERS
+from registry.queries.drafts import ASK_AFTER, KEEP_FOR
 
 Payload = Mapping[str, Sequence[str]]
 
@@ -111,6 +112,21 @@ def end_draft(*, patient: Patient, typing: Typing, by: User, at: datetime) -> No
         defaults=ended,
         create_defaults={**ended, "page": typing.page, "saved_at": at},
     )
+
+
+def let_old_drafts_go(*, at: datetime, as_of: date | None = None) -> int:
+    """Empty the drafts that nobody has touched for long, and return how many. Each leaves its person a note.
+
+    Repeating it finds none. What stood in them is read by nobody, not even here.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT guard.let_old_drafts_go(%s, %s, %s)", [at - KEEP_FOR, at - ASK_AFTER, at])
+        return cursor.fetchone()[0]
+
+
+def read_notes(*, by: User) -> None:
+    """The person has read which of their drafts were let go."""
+    Draft.objects.filter(user=by, let_go_at__isnull=False).update(let_go_at=None)
 
 
 def digest_of(payload: Payload) -> str:

@@ -7,16 +7,17 @@ from typing import Any
 from django.db import connection
 
 from registry.access.scope import EVERYTHING, acting
-from registry.actions import data_questions, digest, night, recount
+from registry.actions import data_questions, digest, drafts, night, recount
 from registry.models import DueRun
 
 NIGHTLY_SCAN = "nightly_scan"
 # Hours in UTC. 02:00: after midnight everywhere from Lisbon to Warsaw. Each patient is judged at the
 # site's own date. The others rest on what the night left.
-HOURS = {NIGHTLY_SCAN: 2, "recount": 3, "data_questions": 4, "digest": 6}
+HOURS = {NIGHTLY_SCAN: 2, "recount": 3, "data_questions": 4, "old_drafts": 5, "digest": 6}
 _JOBS: dict[str, Callable[..., Any]] = {
     "recount": recount.recount_a_share,
     "data_questions": data_questions.look_at_everybody,
+    "old_drafts": drafts.let_old_drafts_go,
     "digest": digest.queue_digests,
 }
 _LOCK = 75

@@ -340,7 +340,7 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     Heartbeat: _nothing(MACHINERY, "name at"),
     Draft: _nothing(
         "what somebody types and has not sent is no record",
-        "id user patient key page form version payload stored_as saved_at",
+        "id user patient key page form version payload stored_as saved_at let_go_at",
     ),
     DictionaryVersion: _nothing(
         LICENSED,

@@ -18,7 +18,8 @@ class Draft(models.Model):
     typed against, None for a new one. `form` is the opened page that typed it: a second one that has not
     seen this typing must not write over it. A draft that was saved or discarded has no payload; the row
     stays, so that a late message of the same page does not bring it back. `stored_as`: the digest of the
-    form as it was stored, by which the same form sent once more is known.
+    form as it was stored, by which the same form sent once more is known. `let_go_at`: when a night emptied
+    it because nobody had touched it for long; until the person has read so.
     """
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
@@ -30,6 +31,7 @@ class Draft(models.Model):
     payload = models.JSONField(null=True)
     stored_as = models.CharField(max_length=64, blank=True)
     saved_at = models.DateTimeField()
+    let_go_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -1,10 +1,18 @@
 """A person's own drafts: for the form they were typed in, and as a list to go on with."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db import connection
+from django.db.models import Q
+
 from registry.models import Draft, Patient, User
+
+# A draft that nobody touches is asked about, then let go: docs/decisions/0032. Who cannot be asked any more,
+# because the account ended or the patient left the site, loses the time of asking only.
+ASK_AFTER = timedelta(days=30)
+KEEP_FOR = timedelta(days=60)
 
 # What stands before the colon of a key, in words; `{}` is what stands behind it.
 FORMS = {
@@ -27,12 +35,48 @@ FORMS = {
 
 @dataclass(frozen=True, slots=True)
 class DraftLine:
-    """One draft in a list: of whom, which form in words, typed until when, and where it goes on."""
+    """One draft in a list: of whom, which form in words, typed until when, and where it goes on.
+
+    `is_old`: nobody has touched it for so long that the person is asked; `kept_until`: it is let go in the
+    first night after.
+    """
 
     patient: Patient
+    key: str
     form: str
     saved_at: datetime
     address: str
+    days_untouched: int
+    is_old: bool
+
+    @property
+    def kept_until(self) -> datetime:
+        return self.saved_at + KEEP_FOR
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """A draft that a night let go, which its person has not read yet."""
+
+    patient: Patient
+    form: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDrafts:
+    """What a person began and did not save, the latest first, and what was let go since they looked."""
+
+    lines: tuple[DraftLine, ...]
+    let_go: tuple[LetGo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OldDrafts:
+    """How many old drafts a person is asked about; `has_new`: one became old within a day."""
+
+    count: int
+    has_new: bool
 
 
 def draft_of(*, user: User, patient: Patient, key: str) -> Draft | None:
@@ -51,13 +95,42 @@ def patient_of_draft(*, public_id: UUID) -> Patient | None:
     return Patient.objects.filter(public_id=public_id).select_related("site").first()
 
 
-def drafts_of(*, user: User) -> list[DraftLine]:
-    """Return the person's drafts, the latest first. Old ones are kept: only the person ends them."""
-    found = Draft.objects.filter(user=user, payload__isnull=False).select_related("patient", "patient__site")
-    return [
-        DraftLine(draft.patient, words_of_key(draft.key), draft.saved_at, draft.page)
-        for draft in found.order_by("-saved_at")
-    ]
+def drafts_of(*, user: User, at: datetime) -> OwnDrafts:
+    """Return the person's drafts, and the notes about those that were let go. One query."""
+    found = list(
+        Draft.objects.filter(user=user)
+        .filter(Q(payload__isnull=False) | Q(let_go_at__isnull=False))
+        .select_related("patient", "patient__site")
+        .order_by("-saved_at")
+    )
+    return OwnDrafts(
+        lines=tuple(_line(draft, at) for draft in found if draft.payload is not None),
+        let_go=tuple(
+            LetGo(draft.patient, words_of_key(draft.key), draft.let_go_at)
+            for draft in found
+            if draft.let_go_at is not None
+        ),
+    )
+
+
+def old_drafts(*, at: datetime) -> dict[int, OldDrafts]:
+    """Return who is asked about old drafts, by the person's number. Whose they are is all that is told."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT person, waiting, has_new FROM guard.old_drafts(%s)", [at - ASK_AFTER])
+        return {person: OldDrafts(count, has_new) for person, count, has_new in cursor.fetchall()}
+
+
+def _line(draft: Draft, at: datetime) -> DraftLine:
+    untouched = at - draft.saved_at
+    return DraftLine(
+        patient=draft.patient,
+        key=draft.key,
+        form=words_of_key(draft.key),
+        saved_at=draft.saved_at,
+        address=draft.page,
+        days_untouched=untouched.days,
+        is_old=untouched > ASK_AFTER,
+    )
 
 
 def words_of_key(key: str) -> str:

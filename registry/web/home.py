@@ -56,7 +56,7 @@ def _today(request: HttpRequest) -> HttpResponse:
     )
     zone = sites[0].time_zone
     on_site = today(time_zone=zone)
-    drafts = drafts_of(user=user)
+    own = drafts_of(user=user, at=now())
     may_sign = may(user, "sign_record")
     to_sign_count, visits_to_sign = (
         to_sign(rows=rows_of(user, verb="sign_record"), limit=_MOST_TO_SIGN) if may_sign else (0, ())
@@ -69,8 +69,9 @@ def _today(request: HttpRequest) -> HttpResponse:
         "visits_to_sign": visits_to_sign,
         "questions_count": waiting_count(rows=may_answer, state="open"),
         "questions": to_answer(rows=may_answer, at=now(), most=_MOST_QUESTIONS),
-        "things": _things(found, drafts),
-        "drafts": drafts,
+        "things": _things(found, own.lines),
+        "drafts": own.lines,
+        "let_go": own.let_go,
         "weeks": _weeks(found, on_site),
         "not_drawn_count": max(len(found.ahead) - _MOST_BARS, 0),
         "alert_lines": alert_lines(found.alerts),

@@ -350,14 +350,14 @@ def test_a_whole_run_keeps_who_is_clear(everybody):
 def test_the_recount_waits_for_the_night_and_the_digest_for_its_hour(everybody):
     at = at_day(30).replace(hour=7)
     due_runs.plan(at=at)
-    assert due_runs.waiting_jobs(at=at) == ["data_questions", "digest"]
+    assert due_runs.waiting_jobs(at=at) == ["data_questions", "digest", "old_drafts"]
 
     for part_id in due_runs.waiting_parts(at=at):
         night.judge_part(part_id=part_id, at=at)
 
-    waiting = ["data_questions", "digest", "recount"]
+    waiting = ["data_questions", "digest", "old_drafts", "recount"]
     assert due_runs.waiting_jobs(at=at) == waiting
-    assert [due_runs.run_job(job=job, at=at) for job in waiting] == [1, 1, 1]
+    assert [due_runs.run_job(job=job, at=at) for job in waiting] == [1, 1, 1, 1]
     assert due_runs.waiting_jobs(at=at) == []
     assert due_runs.run_job(job="recount", at=at) == 0
 

@@ -1,5 +1,6 @@
 """Drafts: typing is kept for the person who types, and is nobody else's and no data."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -7,6 +8,8 @@ from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
 from registry.access.scope import EVERYTHING, acting
+from registry.actions.drafts import let_old_drafts_go
+from registry.clock import now
 from registry.models import AuditEvent, Draft, Visit, WaitingEvaluation
 from registry.queries.drafts import drafts_of, words_of_key
 from tests.web.scene import visit_data
@@ -176,7 +179,8 @@ def test_drafts_are_listed_for_their_person_the_latest_first(person, coordinator
     keep(person, scene.low, comments="newer", **{"draft-key": "event:new", "draft-page": page_of(scene.low)})
 
     with acting(rows=EVERYTHING, by=coordinator):
-        lines = [(line.form, line.patient.code, line.address) for line in drafts_of(user=coordinator)]
+        own = drafts_of(user=coordinator, at=now())
+        lines = [(line.form, line.patient.code, line.address) for line in own.lines]
 
     assert lines == [
         ("New adverse event", "VIE-0002", page_of(scene.low)),
@@ -184,6 +188,27 @@ def test_drafts_are_listed_for_their_person_the_latest_first(person, coordinator
     ]
     page = person.get("/patients/drafts/").content.decode()
     assert page.index("New adverse event") < page.index("Visit M6")
+
+
+def test_an_old_draft_is_asked_about_and_one_that_was_let_go_is_told_until_it_is_read(
+    person, coordinator, scene
+):
+    keep(person, scene.patient, comments="old")
+    keep(person, scene.low, comments="gone", **{"draft-key": "event:new", "draft-page": page_of(scene.low)})
+    with acting(rows=EVERYTHING, by=coordinator):
+        Draft.objects.filter(patient=scene.patient).update(saved_at=now() - timedelta(days=34))
+        Draft.objects.filter(patient=scene.low).update(saved_at=now() - timedelta(days=61))
+    let_old_drafts_go(at=now())
+
+    for address in ("/", "/patients/drafts/"):
+        page = person.get(address).content.decode()
+        assert "Untouched for 34 days" in page
+        assert "A draft of yours was deleted" in page
+        assert "New adverse event of" in page
+
+    assert person.post("/patients/drafts/").status_code == 302
+    assert "was deleted" not in person.get("/").content.decode()
+    assert "Untouched for 34 days" in person.get("/").content.decode()
 
 
 def test_the_list_of_drafts_asks_no_query_per_row(person, scene):

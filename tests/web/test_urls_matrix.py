@@ -129,6 +129,7 @@ POST = """
     account/demo/                                 | 404    | 404   | 404 | 404   | 404   | 404  | 404   | 404   | 404   | 404   | 404
     account/unlock/                               | 302    | 422   | 422 | 422   | 422   | 422  | 422   | 422   | 422   | 422   | 302
     account/session/                              | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 200   | 200   | 200   | 302
+    patients/drafts/                              | 302    | 302   | 302 | 302   | 302   | 302  | 302   | 403   | 403   | 302   | 302
     patients/<patient>/drafts/                    | 302    | 400   | 400 | 404   | 400   | 400  | 400   | 404   | 404   | 404   | 302
     patients/<patient>/drafts/discard/            | 302    | 404   | 404 | 404   | 404   | 404  | 404   | 404   | 404   | 404   | 302
     patients/<patient>/visits/<code>/             | 302    | 409   | 409 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
@@ -182,7 +183,6 @@ POST = """
 """  # noqa: E501
 # These change nothing by POST: they answer it as they answer GET, or not at all.
 NO_FORM = {
-    "patients/drafts/",
     "patients/<patient>/visits/<code>/day/",
     "/",
     "account/login/",

@@ -58,6 +58,10 @@ def discard_draft(request: HttpRequest, public_id: UUID) -> HttpResponse:
 
 
 def own_drafts(request: HttpRequest) -> HttpResponse:
-    """Everything the person began and did not save, the latest first."""
+    """Everything the person began and did not save, the latest first; sent, that the notes were read."""
     user = enter(request, "see_patients")
-    return render(request, "investigator/drafts.html", {"lines": drafts_of(user=user)})
+    if request.method == "POST":
+        acts.read_notes(by=user)
+        return redirect("investigator:own_drafts")
+    own = drafts_of(user=user, at=now())
+    return render(request, "investigator/drafts.html", {"lines": own.lines, "let_go": own.let_go})

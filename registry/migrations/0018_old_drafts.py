@@ -1,0 +1,16 @@
+"""When a night let a draft go that nobody had touched for long."""
+
+from pathlib import Path
+
+from django.db import migrations, models
+
+SQL = Path(__file__).parent / "sql" / "old_drafts.sql"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("registry", "0016_duties")]
+
+    operations = [
+        migrations.AddField("draft", "let_go_at", models.DateTimeField(null=True)),
+        migrations.RunSQL(SQL.read_text()),
+    ]
