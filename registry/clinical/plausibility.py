@@ -127,8 +127,8 @@ def parts_exceed_whole(*, neutrophils: Reported, lymphocytes: Reported, whites: 
         format_value(value, analyte="WBC") for value in (sum(parts, Decimal(0)), whites.read.canonical)
     )
     return Unlikely(
-        question=f"Neutrophils {anc} and lymphocytes {alc} make {both} ×10⁹/L, more than the white blood"
-        f" cells, {wbc}. Are all three counts of one sample, none of them a percentage?"
+        question=f"Neutrophils {anc} ×10⁹/L and lymphocytes {alc} ×10⁹/L make {both} ×10⁹/L, more than the"
+        f" white blood cells, {wbc} ×10⁹/L. Are all three counts of one sample, none of them a percentage?"
     )
 
 
@@ -231,7 +231,9 @@ def _last(measured: Analyte, previous: Earlier | None) -> str:
 
 
 def _spoken(previous: Earlier, analyte: str) -> str:
-    return f"{previous.comparator}{format_value(previous.value, analyte=analyte)} on {spoken(previous.on)}"
+    value = format_value(previous.value, analyte=analyte)
+    unit = unit_label(analyte_of(analyte).canonical_unit)
+    return f"{previous.comparator}{value} {unit} on {spoken(previous.on)}"
 
 
 def _one_decimal(times: Decimal) -> str:

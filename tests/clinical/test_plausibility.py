@@ -134,7 +134,7 @@ def test_a_transfusion_of_the_other_kind_explains_no_step():
 
     assert found is not None
     assert found.question == (
-        "121 g/L is 31 g/L more than the last value (90 on 2 Jan 2026), and no red-cell transfusion is"
+        "121 g/L is 31 g/L more than the last value (90 g/L on 2 Jan 2026), and no red-cell transfusion is"
         " recorded in between. Is it as the laboratory reported it?"
     )
 
@@ -168,14 +168,16 @@ def test_a_part_below_the_measuring_range_is_named_as_it_was_reported():
     found = parts_exceed_whole(neutrophils=read["ANC"], lymphocytes=read["ALC"], whites=read["WBC"])
 
     assert found is not None
-    assert found.question.startswith("Neutrophils 40 and lymphocytes <0.1 make 40 ×10⁹/L, more than")
+    assert found.question.startswith(
+        "Neutrophils 40 ×10⁹/L and lymphocytes <0.1 ×10⁹/L make 40 ×10⁹/L, more than"
+    )
 
 
 def test_the_question_is_the_one_of_the_specification():
     found = ask("40", analyte="ANC", unit="10*9/L", previous="3.2")
 
     assert found == Unlikely(
-        question="40 ×10⁹/L is 12 times the last value (3.2 on 2 Jan 2026)."
+        question="40 ×10⁹/L is 12 times the last value (3.2 ×10⁹/L on 2 Jan 2026)."
         " Did the report say 40 per µL (= 0.04 ×10⁹/L)?",
         fixes=(Fix("40", "/uL"),),
     )
@@ -186,7 +188,7 @@ def test_the_question_is_the_one_of_the_specification():
     ("text", "previous", "words"),
     [
         ("130", None, "130 fL is unusually high. Is it as the laboratory reported it?"),
-        ("130", "110", "130 fL is unusually high (last value 110 on 2 Jan 2026). Is it as"),
+        ("130", "110", "130 fL is unusually high (last value 110 fL on 2 Jan 2026). Is it as"),
         ("60", None, "60 fL is unusually low. Is it as"),
     ],
 )
@@ -204,7 +206,7 @@ def test_a_value_far_below_the_last_one_is_a_fraction_of_it():
     found = ask("0.004", analyte="ANC", unit="10*9/L", previous="4.100")
 
     assert found is not None
-    assert found.for_people.startswith("0.004 ×10⁹/L is 1/1025 of the last value (4.1 on 2 Jan 2026).")
+    assert found.for_people.startswith("0.004 ×10⁹/L is 1/1025 of the last value (4.1 ×10⁹/L on 2 Jan 2026).")
 
 
 def test_a_value_in_another_unit_is_shown_in_both():

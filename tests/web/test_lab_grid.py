@@ -165,11 +165,12 @@ def test_the_day_of_collection_of_the_header_is_that_of_every_row_without_its_ow
 # --- questions beside the field -------------------------------------------------------------------
 
 QUESTIONS = [
-    ({"lab-ANC-value": "40"}, "40 ×10⁹/L is 16 times the last value (2.5 on 15 Jun 2024)."),
-    ({"lab-PLT-value": "2.1"}, "2.1 ×10⁹/L is 1/100 of the last value (210 on 15 Jun 2024)."),
+    ({"lab-ANC-value": "40"}, "40 ×10⁹/L is 16 times the last value (2.5 ×10⁹/L on 15 Jun 2024)."),
+    ({"lab-PLT-value": "2.1"}, "2.1 ×10⁹/L is 1/100 of the last value (210 ×10⁹/L on 15 Jun 2024)."),
     (
         {"lab-ANC-value": "4", "lab-ALC-value": "2", "lab-ALC-unit": "10*9/L", "lab-WBC-value": "5"},
-        "Neutrophils 4 and lymphocytes 2 make 6 ×10⁹/L, more than the white blood cells, 5.",
+        "Neutrophils 4 ×10⁹/L and lymphocytes 2 ×10⁹/L make 6 ×10⁹/L, more than the white blood cells,"
+        " 5 ×10⁹/L.",
     ),
 ]
 
