@@ -1,5 +1,6 @@
 """The visit form: what it takes, what it refuses, and that nothing typed is ever lost."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from uuid import uuid4
@@ -207,7 +208,7 @@ def test_an_unlikely_value_is_asked_about_and_kept_with_a_reason_for_this_very_v
 
     answers = (asked, no_reason, other_value, kept)
     assert [answer.status_code for answer in answers] == [422, 422, 422, 302]
-    assert "40 ×10⁹/L is 16 times the last value (2.5 on 15 Jun 2024)." in asked.content.decode()
+    assert "40 ×10⁹/L is 16 times the last value (2.5 ×10⁹/L on 15 Jun 2024)." in asked.content.decode()
     assert "40 ×10⁹/L is right – say why" in asked.content.decode()
     result = LabResult.objects.get(visit__code="M6", analyte="ANC")
     assert (result.entered_value, result.right_because) == ("40", "on G-CSF, smear reviewed")
@@ -434,6 +435,67 @@ def test_only_a_planned_visit_on_site_misses_the_routine_values(person, scene, c
 
     assert ("No value and no reason" in review) == is_awaited
     assert ("No value and no reason" in saved) == is_awaited
+
+
+def test_a_new_unscheduled_visit_is_not_asked_whether_it_took_place(person, scene):
+    page = person.get(address(scene.patient, "UNS")).content.decode()
+
+    assert "Did the visit take place?" not in page
+    assert "Record as not done" not in page
+    assert '<input type="hidden" name="status" value="completed"' in page
+
+
+@pytest.mark.parametrize("step", ["missed", "save"])
+def test_an_unscheduled_visit_that_did_not_take_place_is_refused(person, scene, step):
+    typed = visit_data(status="missed", missed_why="Did not come", new_malignancy="", step=step)
+
+    answer = person.post(address(scene.patient, "UNS"), typed)
+
+    page = answer.content.decode()
+    assert (answer.status_code, stored(scene.patient, "UNS").count()) == (422, 0)
+    assert "An unscheduled visit that did not take place is not recorded." in page
+    assert '<input type="hidden" name="status" value="completed"' in page
+
+
+def test_a_recorded_unscheduled_visit_may_still_be_said_to_be_none(person, scene):
+    factories.make_visit(patient=scene.patient, code="UNS", visited_on=date(2024, 8, 30))
+
+    page = person.get(address(scene.patient, "UNS") + "?on=2024-08-30").content.decode()
+
+    assert "Did the visit take place?" in page
+
+
+LATE = {"visited_on_day": "1", "visited_on_month": "sep"}
+COUNTS = {"lab-ANC-value": "2.5", "lab-PLT-not_done": "Sample lost"}
+LEFT_OPEN = [
+    # visit, what is typed, how many things stay open
+    ("M6", {}, 2),  # values and the way of the contact
+    ("M6", {"contact_mode": "phone"}, 0),
+    ("M6", {"contact_mode": "on_site", **COUNTS}, 1),
+    ("M6", {"contact_mode": "phone", "new_malignancy": "unknown"}, 1),
+    ("M6", {"new_malignancy": "unknown"}, 3),
+    ("M3", {"contact_mode": "phone"}, 1),  # long after its window
+    ("M3", {"new_malignancy": "unknown", **LATE}, 4),
+    ("UNS", {}, 1),
+    ("M6", {"status": "missed", "missed_why": "Did not come", "visited_on_day": ""}, 0),
+]
+
+
+@pytest.mark.parametrize(("code", "typed", "count"), LEFT_OPEN)
+def test_what_the_review_calls_open_the_saved_page_calls_open(person, scene, code, typed, count):
+    Visit.objects.filter(code="M3").delete()
+    sent = visit_data(**typed)
+    if "missed_why" in typed:
+        sent = {**sent, "visited_on_month": "", "visited_on_year": "", "new_malignancy": ""}
+
+    review = person.post(address(scene.patient, code), {**sent, "step": "review"}).content.decode()
+    saved = person.get(person.post(address(scene.patient, code), sent)["Location"]).content.decode()
+
+    before = re.findall(r"<li>(.*?)</li>", re.search(r'<h2 id="open">.*?</section>', review, re.S)[0])
+    part = re.search(r'<h2 id="still-open">.*?</section>', saved, re.S)[0]
+    after = re.findall(r'<li><a href="[^"]*#[a-z_-]+">(.*?)</a></li>', part)
+    assert before == after
+    assert len(after) == count
 
 
 def test_the_confirmation_lists_results_in_the_order_of_the_form(person, scene):

@@ -1,14 +1,16 @@
 """The visit form at a glance: how far each section is, the day in words, everything before saving."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 
+from registry.actions.visits import VisitEntry
 from registry.clinical.analytes import ANALYTES
 from registry.clinical.units import unit_label
 from registry.clinical.visit_contact import CONTACT_MODES
 from registry.clinical.visit_windows import UNSCHEDULED
+from registry.models import Visit
 from registry.templatetags.words import on
 from registry.web.investigator.dates import read_date
 from registry.web.investigator.lab_grid import ROUTINE
@@ -35,6 +37,14 @@ class Answers:
 
     title: str
     pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOpen:
+    """What nobody has answered and a visit may be saved without: in a sentence, and where in the form."""
+
+    words: str
+    anchor: str
 
 
 def typed_day(*, place: Place, data: Mapping[str, str] | None) -> tuple[str, bool]:
@@ -154,26 +164,36 @@ def awaits_counts(*, code: str, contact_mode: str) -> bool:
     return code != UNSCHEDULED and contact_mode in ("", "on_site")
 
 
-def left_open(*, place: Place, form: VisitSheetForm) -> list[str]:
-    """What nobody has answered and the visit may be saved without, in sentences."""
-    entry = form.visit.entry()
-    if entry.status == "missed":
+def left_open_by(*, place: Place, form: VisitSheetForm) -> list[LeftOpen]:
+    """What the form leaves open, before it is saved. `form` is judged and valid."""
+    said = {row.analyte.key for row in form.rows if row.entry is not None or row.missing is not None}
+    return _left_open(place, form.visit.entry(), said)
+
+
+def left_open_in(*, place: Place, visit: Visit) -> list[LeftOpen]:
+    """What the recorded visit leaves open, after it was saved."""
+    said = {row.analyte for row in place.sheet.results} | {row.analyte for row in place.sheet.not_done}
+    return _left_open(place, visit, said)
+
+
+def _left_open(place: Place, told: VisitEntry | Visit, said: Collection[str]) -> list[LeftOpen]:
+    """One list for both: what was said to be open before saving is open after it."""
+    if told.status == "missed":
         return []
-    silent = [
-        row.analyte.name
-        for row in form.rows
-        if row.analyte.key in ROUTINE and row.entry is None and row.missing is None
-    ]
     found = []
-    if silent and awaits_counts(code=place.code, contact_mode=entry.contact_mode):
-        found.append(f"No value and no reason: {', '.join(silent)}.")
-    if entry.new_malignancy is None:
-        found.append("Whether there is a new malignancy is not known.")
-    if not entry.contact_mode:
-        found.append("How the contact was made is not said.")
-    window = place.sheet.window
-    if window and entry.visited_on and not window.opens_on <= entry.visited_on <= window.closes_on:
-        found.append("The date lies outside the window: the visit is recorded as early or late.")
+    silent = [ANALYTES[key].name for key in ROUTINE if key not in said]
+    if silent and awaits_counts(code=place.code, contact_mode=told.contact_mode):
+        found.append(LeftOpen(f"No value and no reason: {', '.join(silent)}.", "s-labs"))
+    if told.new_malignancy is None:
+        found.append(LeftOpen("Whether there is a new malignancy is not known.", "s-malignancy"))
+    if not told.contact_mode:
+        found.append(LeftOpen("How the contact was made is not said.", "id_contact_mode"))
+    window, on_day = place.sheet.window, told.visited_on
+    if window and on_day and not window.opens_on <= on_day <= window.closes_on:
+        side = "early" if on_day < window.opens_on else "late"
+        found.append(
+            LeftOpen(f"The date lies outside the window: the visit is recorded as {side}.", "s-visit")
+        )
     return found
 
 

@@ -5,15 +5,13 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from registry.clinical.analytes import ANALYTES
 from registry.clock import now
-from registry.models import Visit
 from registry.queries.told import who_is_told
-from registry.queries.visit_sheet import AfterSaving, after_saving
+from registry.queries.visit_sheet import after_saving
 from registry.queries.visit_state import visit_state
 from registry.web.investigator.alert_lines import alert_lines
-from registry.web.investigator.lab_grid import ORDER, ROUTINE
-from registry.web.investigator.visit_overview import awaits_counts
+from registry.web.investigator.lab_grid import ORDER
+from registry.web.investigator.visit_overview import left_open_in
 from registry.web.investigator.visit_place import address_of, place_of
 
 
@@ -35,16 +33,8 @@ def visit_saved(request: HttpRequest, public_id: UUID, code: str) -> HttpRespons
         "old_lines": [line for line in lines if line.alert.raised_at < since],
         "told": who_is_told(study=place.patient.study, alerts=found.alerts, since=since),
         "results": sorted(found.results, key=lambda result: ORDER.index(result.analyte)),
-        "unmeasured": _unmeasured(place.visit, found),
+        "left_open": left_open_in(place=place, visit=place.visit),
         "address": address_of(place.visit, "investigator:visit"),
         "state": visit_state(patient=place.patient, visit=place.visit),
     }
     return render(request, "investigator/visit_saved.html", context)
-
-
-def _unmeasured(visit: Visit, found: AfterSaving) -> list[str]:
-    """Routine analytes of which the visit says nothing: neither a value nor why there is none."""
-    if visit.status != "completed" or not awaits_counts(code=visit.code, contact_mode=visit.contact_mode):
-        return []
-    said = {result.analyte for result in found.results} | {row.analyte for row in found.not_done}
-    return [ANALYTES[key].name for key in ROUTINE if key not in said]

@@ -24,7 +24,7 @@ from registry.web.investigator.contact import contact_instead
 from registry.web.investigator.lab_grid import is_grid_step, learn_from_report
 from registry.web.investigator.ongoing_section import event_form_after, names_new_event
 from registry.web.investigator.visit_forms import VisitSheetForm
-from registry.web.investigator.visit_overview import answers_of, contents_of, left_open, typed_day
+from registry.web.investigator.visit_overview import answers_of, contents_of, left_open_by, typed_day
 from registry.web.investigator.visit_place import Place, address_of, as_now, place_of
 
 NOT_ACCEPTED = 422
@@ -205,7 +205,7 @@ def _review(
     context = {
         **_around(request, place, typing),
         "answers": answers_of(place=place, form=form),
-        "left_open": left_open(place=place, form=form),
+        "left_open": left_open_by(place=place, form=form),
         "found": found,
         "raised": alert_lines(found.raised),
         "changed": alert_lines(found.changed),
