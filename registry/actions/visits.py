@@ -140,6 +140,24 @@ def visit_problems(
     return found
 
 
+def _of_nothing(*, code: str, entry: VisitEntry) -> list[Problem]:
+    """An unscheduled visit that did not take place is nothing: nobody waited for it.
+
+    Of people only. A file may bring one (contract.md 3), and a recorded one may be changed to it: that is
+    how a visit recorded by mistake is taken back.
+    """
+    if code != UNSCHEDULED or entry.status != "missed":
+        return []
+    return [
+        Problem(
+            "status",
+            entry.status,
+            "An unscheduled visit that did not take place is not recorded: nobody waited for it.",
+            "Give the day on which it took place, or leave it out.",
+        )
+    ]
+
+
 def support_problems(*, patient: Patient, entry: SupportEntry, today: date) -> list[Problem]:
     """What makes the treatment impossible for this patient."""
     return [
@@ -194,6 +212,7 @@ def record_visit(
         today=today,
     )
     refuse_if(problem for missing in not_done for problem in not_done_problems(entry=missing))
+    refuse_if(_of_nothing(code=code, entry=entry))
     with transaction.atomic():
         lock_patient(patient)
         sent = Visit.objects.filter(submission=submission, patient=patient).first()

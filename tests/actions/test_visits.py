@@ -96,6 +96,23 @@ def test_two_unscheduled_visits_of_a_course_are_two_and_of_a_day_one(patient, co
     assert Visit.objects.filter(code="UNS").count() == 2
 
 
+def test_an_unscheduled_visit_that_did_not_take_place_is_nothing(patient, coordinator):
+    missed = VisitEntry("missed", date(2024, 4, 3), missed_reason="Did not come")
+
+    with pytest.raises(RecordRefused) as refusal:
+        record(patient, by=coordinator, code="UNS", entry=missed)
+
+    assert [problem.field for problem in refusal.value.problems] == ["status"]
+    assert not Visit.objects.exists()
+
+
+def test_an_unscheduled_visit_recorded_by_mistake_is_taken_back(patient, coordinator):
+    visit = record(patient, by=coordinator, code="UNS")
+    none = VisitEntry("missed", visit.visited_on, missed_reason="Another patient's")
+
+    assert change(visit, by=coordinator, entry=none).status == "missed"
+
+
 def test_a_result_that_is_there_already_is_one(patient, coordinator):
     factories.make_result(patient=patient, collected_on=date(2024, 3, 29), value="0.4")
 

@@ -19,6 +19,7 @@ from registry.actions.visits import (
 )
 from registry.clinical.analytes import ANALYTES
 from registry.clinical.visit_contact import CONTACT_MODES, MISSED_OTHERWISE, MISSED_REASONS
+from registry.clinical.visit_windows import UNSCHEDULED
 from registry.models import LabResult
 from registry.queries.visit_sheet import VisitSheet
 from registry.web.investigator.dates import PartsField
@@ -67,6 +68,14 @@ class VisitForm(RecordForm):
     def __init__(self, *args: Any, about: About, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.about = about
+
+    def only_took_place(self) -> None:
+        """Not ask whether it took place: a visit that nobody planned and that did not is nothing."""
+        status: Any = self.fields["status"]
+        status.choices = status.choices[:1]
+        status.error_messages["invalid_choice"] = (
+            "An unscheduled visit that did not take place is not recorded."
+        )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -133,6 +142,10 @@ class VisitSheetForm:
         if data is None and not self.is_change:
             # The first thing to type; a page that refused an entry gives the focus to its errors.
             self.visit.fields["visited_on"].widget.attrs["autofocus"] = True
+        # Of a recorded unscheduled visit it may be said that it was none.
+        self.asks_whether = self.is_change or about.code != UNSCHEDULED
+        if not self.asks_whether:
+            self.visit.only_took_place()
         self.reason = ReasonForm(data) if self.is_change else None
         self.labs = LabGrid(
             about=about,
