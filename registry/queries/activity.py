@@ -35,6 +35,7 @@ from registry.clinical.treatments import (
 )
 from registry.clinical.units import to_canonical, unit_label
 from registry.models import Patient, Score, ScoreDetail, Serology, Treatment, TreatmentAnswer
+from registry.queries.stored_rows import rows_where
 
 
 def scores_of(*, patient: Patient) -> list[Score]:
@@ -46,7 +47,9 @@ def scores_of(*, patient: Patient) -> list[Score]:
 
 def serology_of(*, patient: Patient) -> list[Serology]:
     """Return the patient's serology, latest first."""
-    return list(Serology.objects.filter(patient=patient).order_by("-collected_on", "test", "assay"))
+    return rows_where(
+        Serology, "patient_id = %(patient)s ORDER BY collected_on DESC, test, assay", patient=patient.pk
+    )
 
 
 def treatments_of(*, patient: Patient, section: str) -> list[Treatment]:
@@ -56,7 +59,9 @@ def treatments_of(*, patient: Patient, section: str) -> list[Treatment]:
 
 def all_treatments_of(*, patient: Patient) -> list[Treatment]:
     """Return the treatments of every section, latest start first."""
-    return list(Treatment.objects.filter(patient=patient).order_by("-started_on", "-pk"))
+    return rows_where(
+        Treatment, "patient_id = %(patient)s ORDER BY started_on DESC, id DESC", patient=patient.pk
+    )
 
 
 def of_section(treatments: Iterable[Treatment], *, section: str) -> list[Treatment]:
@@ -69,6 +74,7 @@ def treatment_answers_of(*, patient: Patient) -> list[TreatmentAnswer]:
     return list(
         TreatmentAnswer.objects.filter(patient=patient)
         .select_related("visit")
+        .only("patient", "treatment", "section", "answer", "visit__visited_on")
         .order_by("-visit__visited_on", "pk")
     )
 
@@ -222,12 +228,8 @@ class ActivityFile:
 def activity_file(*, patient: Patient, day_zeros: tuple[date, ...], today: date) -> ActivityFile:
     """Read the patient's activity, serology and treatments, in four queries."""
     scores = scores_of(patient=patient)
-    rows = list(Treatment.objects.filter(patient=patient).order_by("-started_on", "-pk"))
-    answers = list(
-        TreatmentAnswer.objects.filter(patient=patient)
-        .select_related("visit")
-        .order_by("-visit__visited_on", "pk")
-    )
+    rows = all_treatments_of(patient=patient)
+    answers = treatment_answers_of(patient=patient)
     lines = _treatment_lines(rows, answers, day_zeros)
     spans = [span_of(row) for row in rows]
     asked_on = complete_on(answer for answer in answers if answer.section == "treatments")

@@ -18,6 +18,7 @@ from registry.clinical.event_facts import FACTS_OF, Facts
 from registry.clinical.study_days import course_of, local_date
 from registry.models import AdverseEvent, AdverseEventFollowUp, Course, Patient, User
 from registry.models.event_details import DETAILS_OF, EventDetails
+from registry.queries.stored_rows import rows_where
 
 COMPONENTS = {
     "relatedness": "CAR T-cell product",
@@ -130,10 +131,14 @@ class EventChain:
 
 def chain_of(*, event: AdverseEvent) -> EventChain:
     """Fold an event whose `follow_ups` were fetched with it; no question to the database."""
+    return _folded(event, event.follow_ups.all())
+
+
+def _folded(event: AdverseEvent, follow_ups: Iterable[AdverseEventFollowUp]) -> EventChain:
     now = _first(event)
     highest = event.grade
     reports = []
-    for report in in_order(event.follow_ups.all()):
+    for report in in_order(follow_ups):
         later = _after(now, report)
         reports.append(Report(report, _changes(now, later)))
         now = later
@@ -246,6 +251,18 @@ def chains_of(*, patient: Patient) -> list[EventChain]:
         .order_by("-started_on", "-pk")
     )
     return [chain_of(event=event) for event in events]
+
+
+def chains_to_ask(*, patient: Patient) -> list[EventChain]:
+    """Return the same without who entered them, for a form that asks how they go on."""
+    follow_ups: dict[int, list[AdverseEventFollowUp]] = {}
+    events = rows_where(
+        AdverseEvent, "patient_id = %(patient)s ORDER BY started_on DESC, id DESC", patient=patient.pk
+    )
+    if events:
+        for report in rows_where(AdverseEventFollowUp, "patient_id = %(patient)s", patient=patient.pk):
+            follow_ups.setdefault(report.event_id, []).append(report)
+    return [_folded(event, follow_ups.get(event.pk, ())) for event in events]
 
 
 def event_of(*, patient: Patient, event_id: int) -> AdverseEvent | None:

@@ -80,7 +80,8 @@ def event_page(*, patient: Patient, event_id: int) -> EventPage | None:
 
 def new_events_answer(*, visit: Visit) -> bool | None:
     """Return what the visit answered about new events, None when it was not asked."""
-    return VisitNewEvents.objects.filter(visit=visit).values_list("has_new_events", flat=True).first()
+    answer: VisitNewEvents | None = getattr(visit, "new_events_answer", None)
+    return answer.has_new_events if answer is not None else None
 
 
 def _results_at_onset(event: AdverseEvent) -> tuple[LabResult, ...]:

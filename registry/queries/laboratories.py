@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from registry.models import Laboratory, LaboratoryAnalyte, LaboratoryName, Patient
+from registry.queries.stored_rows import rows_where
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,16 @@ def laboratories_for(*, patient: Patient) -> list[KnownLaboratory]:
     """
     known = {
         laboratory.pk: KnownLaboratory(laboratory)
-        for laboratory in Laboratory.objects.filter(site_id=patient.site_id).order_by("name")
+        for laboratory in rows_where(Laboratory, "site_id = %(site)s ORDER BY name", site=patient.site_id)
     }
     if not known:
         return []
     latest: dict[int, float] = {}
-    rows = LaboratoryAnalyte.objects.filter(laboratory__in=list(known)).order_by("reported_at", "pk")
+    rows = rows_where(
+        LaboratoryAnalyte,
+        "laboratory_id = ANY (%(laboratories)s) ORDER BY reported_at, id",
+        laboratories=list(known),
+    )
     for row in rows:
         habits = known[row.laboratory_id].habits
         own = row.sex == patient.sex

@@ -24,6 +24,7 @@ from registry.models import (
     Visit,
 )
 from registry.monitoring.question_lifecycle import PENDING
+from registry.queries.stored_rows import rows_where
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,16 @@ def lock_lines(*, rows: Rows) -> tuple[LockLine, ...]:
 
 def locks_over(*, patient: Patient) -> tuple[LockLine, ...]:
     """Return every lock that touches the patient, their visits included."""
-    return _lines(
-        Q(level="study", study=patient.study_id) | Q(level="site", site=patient.site_id) | Q(patient=patient)
+    # There are mostly none: what each is, and who asked to open it, is read only where there are some.
+    found = rows_where(
+        RecordLock,
+        "(level = 'study' AND study_id = %(study)s) OR (level = 'site' AND site_id = %(site)s)"
+        " OR patient_id = %(patient)s",
+        study=patient.study_id,
+        site=patient.site_id,
+        patient=patient.pk,
     )
+    return _lines(Q(pk__in=[lock.pk for lock in found])) if found else ()
 
 
 def closed_patients(*, patients: Collection[Patient]) -> frozenset[int]:

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import QuerySet
 
 from registry.clinical.visit_windows import UNSCHEDULED, ScheduleVersion, VisitWindow, planned_windows
 from registry.models import (
@@ -26,10 +26,21 @@ from registry.queries.evidence import schedules_of_studies
 from registry.queries.patient_checks import Progress, progress
 from registry.queries.patient_file import history_of
 from registry.queries.site_worklist import GRAVEST_FIRST, AwaitedVisit, awaited_visits
+from registry.queries.stored_rows import rows_where
 
 _Read = TypeVar("_Read")
 _AHEAD = timedelta(days=400)
-_RECENT_ROWS = 20_000
+_RECENT_PATIENTS, _RECENT_ROWS = 25, 40
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierResult:
+    """The latest result of an analyte before the visit, as it was entered."""
+
+    entered_value: str
+    entered_unit: str
+    collected_on: date
+    laboratory_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class VisitSheet:
     course: Course
     window: VisitWindow | None
     visit: Visit | None
-    previous: dict[str, LabResult]
+    previous: dict[str, EarlierResult]
     units: dict[str, str]
     results: tuple[LabResult, ...]
     supports: tuple[SupportiveTreatment, ...]
@@ -61,10 +72,24 @@ class VisitSheet:
 
 def course_for(*, patient: Patient, day_zero: date | None, today: date) -> Course | None:
     """Return the course of this day 0, or the current one: the latest begun. None when there is none."""
-    courses = Course.objects.filter(patient=patient).select_related("patient")
+    found = course_with_later(patient=patient, day_zero=day_zero, today=today)
+    return found[0] if found else None
+
+
+def course_with_later(
+    *, patient: Patient, day_zero: date | None, today: date
+) -> tuple[Course, tuple[date, ...]] | None:
+    """Return the same with the days 0 of this course and of the later ones."""
+    courses = rows_where(Course, "patient_id = %(patient)s ORDER BY day_zero", patient=patient.pk)
     if day_zero is not None:
-        return courses.filter(day_zero=day_zero).first()
-    return courses.filter(day_zero__lte=today).order_by("-day_zero").first()
+        meant = [course for course in courses if course.day_zero == day_zero]
+    else:
+        meant = [course for course in courses if course.day_zero <= today]
+    if not meant:
+        return None
+    course = meant[-1]
+    course.patient = patient
+    return course, tuple(each.day_zero for each in courses if each.day_zero >= course.day_zero)
 
 
 def window_for(*, history: History, course: Course, code: str, today: date) -> VisitWindow | None:
@@ -82,7 +107,13 @@ def _window(
 
 
 def visit_sheet(
-    *, patient: Patient, course: Course, code: str, visit: Visit | None, today: date
+    *,
+    patient: Patient,
+    course: Course,
+    day_zeros: tuple[date, ...],
+    code: str,
+    visit: Visit | None,
+    today: date,
 ) -> VisitSheet:
     """Read what the form needs; `visit` is the recorded one, or None for a new entry."""
     own = visit.visited_on if visit is not None else None
@@ -90,24 +121,33 @@ def visit_sheet(
     supports: tuple[SupportiveTreatment, ...] = ()
     not_done: tuple[LabNotDone, ...] = ()
     if visit is not None:
-        same_day = Q(collected_on=own, visit__isnull=True) if own else Q(pk__in=())
         results = tuple(
-            LabResult.objects.filter(Q(visit=visit) | same_day, patient=patient, superseded_at__isnull=True)
-            .select_related("entered_by")
-            .order_by("-visit_id", "pk")
+            rows_where(
+                LabResult,
+                "patient_id = %(patient)s AND superseded_at IS NULL"
+                " AND (visit_id = %(visit)s OR (visit_id IS NULL AND collected_on = %(on)s))"
+                " ORDER BY visit_id DESC NULLS FIRST, id",
+                patient=patient.pk,
+                visit=visit.pk,
+                on=own,
+            )
         )
-        not_done = tuple(LabNotDone.objects.filter(visit=visit).order_by("pk"))
-        since = course.day_zero if own is None else own - timedelta(days=45)
+        not_done = tuple(rows_where(LabNotDone, "visit_id = %(visit)s ORDER BY id", visit=visit.pk))
         supports = tuple(
-            SupportiveTreatment.objects.filter(
-                patient=patient, given_on__gte=since, given_on__lte=own or today
-            ).order_by("given_on", "kind")
+            rows_where(
+                SupportiveTreatment,
+                "patient_id = %(patient)s AND given_on BETWEEN %(since)s AND %(until)s"
+                " ORDER BY given_on, kind",
+                patient=patient.pk,
+                since=course.day_zero if own is None else own - timedelta(days=45),
+                until=own or today,
+            )
         )
     schedules = schedules_of_studies(study_ids=[patient.study_id])[patient.study_id]
     return VisitSheet(
         course=course,
         window=_window(schedules=schedules, course=course, code=code, today=today),
-        day_zeros=day_zeros_from(course=course),
+        day_zeros=day_zeros,
         visit=visit,
         previous=_previous(patient, before=own, without=visit),
         units=_units_of_site(patient.site_id),
@@ -121,20 +161,20 @@ def recorded_visit(*, course: Course, code: str) -> Visit | None:
     """Return the recorded visit of this code; an unscheduled one is never meant by its code alone."""
     if code == UNSCHEDULED:
         return None
-    return (
-        Visit.objects.filter(course=course, code=code)
-        .select_related("patient", "course", "entered_by")
-        .first()
-    )
+    return _visit_of(course, Visit.objects.filter(course=course, code=code))
 
 
 def unscheduled_visit(*, course: Course, on: date) -> Visit | None:
     """Return the unscheduled visit of this day."""
-    return (
-        Visit.objects.filter(course=course, code=UNSCHEDULED, visited_on=on)
-        .select_related("patient", "course", "entered_by")
-        .first()
-    )
+    return _visit_of(course, Visit.objects.filter(course=course, code=UNSCHEDULED, visited_on=on))
+
+
+def _visit_of(course: Course, found: QuerySet[Visit]) -> Visit | None:
+    """The visit with who entered it and what it answered about new events; course and patient are known."""
+    visit = found.select_related("entered_by", "new_events_answer").first()
+    if visit is not None:
+        visit.course, visit.patient = course, course.patient
+    return visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,33 +221,40 @@ def after_saving(*, visit: Visit, today: date, at: datetime) -> AfterSaving:
     )
 
 
-def _previous(patient: Patient, *, before: date | None, without: Visit | None) -> dict[str, LabResult]:
-    found = LabResult.objects.filter(patient=patient, superseded_at__isnull=True)
-    if before is not None:
-        found = found.filter(collected_on__lt=before)
-    if without is not None:
-        found = found.exclude(visit=without)
-    return {
-        result.analyte: result
-        for result in found.order_by("analyte", "-collected_on", "-pk").distinct("analyte")
-    }
+def _previous(patient: Patient, *, before: date | None, without: Visit | None) -> dict[str, EarlierResult]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT ON (analyte) analyte, entered_value, entered_unit, collected_on, laboratory_id
+            FROM registry_labresult
+            WHERE patient_id = %(patient)s AND superseded_at IS NULL
+              AND (%(before)s::date IS NULL OR collected_on < %(before)s)
+              AND (%(without)s::bigint IS NULL OR visit_id IS DISTINCT FROM %(without)s)
+            ORDER BY analyte, collected_on DESC, id DESC
+            """,
+            {"patient": patient.pk, "before": before, "without": without.pk if without else None},
+        )
+        return {analyte: EarlierResult(*row) for analyte, *row in cursor.fetchall()}
 
 
 def _units_of_site(site_id: int) -> dict[str, str]:
     """The unit of most of the latest rows: one odd report must not set the unit of the next patient.
 
-    The latest rows only, because a habit is recent and the whole table is too long to ask.
+    The latest results of the latest patients, because a habit is recent and the whole table too long to ask.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT DISTINCT ON (r.analyte) r.analyte, r.entered_unit
-            FROM registry_labresult r JOIN registry_patient p ON p.id = r.patient_id
-            WHERE p.site_id = %s AND r.id > (SELECT coalesce(max(id), 0) - %s FROM registry_labresult)
+            FROM (SELECT id FROM registry_patient WHERE site_id = %s ORDER BY id DESC LIMIT %s) p
+            CROSS JOIN LATERAL (
+                SELECT id, analyte, entered_unit FROM registry_labresult
+                WHERE patient_id = p.id ORDER BY collected_on DESC LIMIT %s
+            ) r
             GROUP BY r.analyte, r.entered_unit
             ORDER BY r.analyte, count(*) DESC, max(r.id) DESC
             """,
-            [site_id, _RECENT_ROWS],
+            [site_id, _RECENT_PATIENTS, _RECENT_ROWS],
         )
         return dict(cursor.fetchall())
 

@@ -277,7 +277,12 @@ def test_two_people_see_each_others_scores(person, scene):
 def test_a_draft_comes_back_as_typed_and_is_not_judged(person, scene):
     visit = scene.patient.visits.get(code="M3")
     sheet = visit_sheet(
-        patient=scene.patient, course=visit.course, code="M6", visit=None, today=date(2024, 9, 1)
+        patient=scene.patient,
+        course=visit.course,
+        day_zeros=(DAY_0,),
+        code="M6",
+        visit=None,
+        today=date(2024, 9, 1),
     )
     about = About(patient=scene.patient, day_zeros=(DAY_0,), code="M6", today=date(2024, 9, 1))
     data = QueryDict(mutable=True)

@@ -17,6 +17,7 @@ from registry.queries.laboratories import (
     laboratories_for,
     names_learned,
 )
+from registry.queries.visit_sheet import EarlierResult
 from registry.templatetags.words import on as in_words
 from registry.web.investigator.dates import read_date, read_typed
 from registry.web.investigator.grid_html import rows_html
@@ -63,7 +64,7 @@ class LabGrid:
         data: Mapping[str, str] | None,
         recorded: Sequence[LabResult] = (),
         not_done: Sequence[LabNotDone] = (),
-        previous: Mapping[str, LabResult] | None = None,
+        previous: Mapping[str, EarlierResult] | None = None,
         units: Mapping[str, str] | None = None,
         visited_on: date | None = None,
     ):

@@ -19,6 +19,7 @@ from registry.clinical.refusals import Problem
 from registry.clinical.units import format_value, read_result, unit_label
 from registry.models import LabResult, Patient
 from registry.queries.laboratories import Habit
+from registry.queries.visit_sheet import EarlierResult
 from registry.templatetags.words import grade_words
 from registry.web.investigator.dates import read_typed
 
@@ -48,7 +49,7 @@ class ResultRow:
         *,
         analyte: Analyte,
         typed: Mapping[str, str],
-        previous: LabResult | None = None,
+        previous: EarlierResult | None = None,
         recorded: LabResult | None = None,
         also: tuple[LabResult, ...] = (),
         habits: tuple[Habit, ...] = (),

@@ -15,7 +15,7 @@ from registry.clinical import event_lists
 from registry.clinical.partial_dates import PartialDate
 from registry.clinical.visit_windows import UNSCHEDULED
 from registry.models import AdverseEventFollowUp, Patient, Visit
-from registry.queries.event_chain import EventChain, chains_of, day_zero_of
+from registry.queries.event_chain import EventChain, chains_to_ask, day_zero_of
 from registry.queries.event_page import new_events_answer
 from registry.queries.visit_sheet import VisitSheet
 from registry.templatetags.words import on
@@ -72,7 +72,7 @@ class OngoingSection:
         self.recorded_new = {True: "yes", False: "no", None: ""}[recorded]
         self.new = self.recorded_new if data is None else data.get(f"{KEY}-new", "")
         self.new_error = ""
-        chains = chains_of(patient=about.patient)
+        chains = chains_to_ask(patient=about.patient)
         self.asked = [
             (chain, report.report)
             for chain in chains

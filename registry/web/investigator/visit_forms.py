@@ -1,7 +1,6 @@
 """The visit form: the visit itself, a row per analyte, rows for supportive treatments."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -17,10 +16,8 @@ from registry.actions.visits import (
     VisitEntry,
     visit_problems,
 )
-from registry.clinical.analytes import ANALYTES
 from registry.clinical.visit_contact import CONTACT_MODES, MISSED_OTHERWISE, MISSED_REASONS
 from registry.clinical.visit_windows import UNSCHEDULED
-from registry.models import LabResult
 from registry.queries.visit_sheet import VisitSheet
 from registry.web.investigator.dates import PartsField
 from registry.web.investigator.fields import LongText, Radios, RecordForm, TextInput, select, text
@@ -262,27 +259,6 @@ def _reason_parts(reason: str) -> dict[str, str]:
         if reason == why or reason.startswith(f"{why}: "):
             return {"missed_why": why, "missed_reason": reason[len(why) + 2 :]}
     return {"missed_why": MISSED_OTHERWISE if reason else "", "missed_reason": reason}
-
-
-def result_initial(sheet: VisitSheet, key: str, result: LabResult | None) -> dict[str, Any]:
-    if result is None:
-        missing = next((row.reason for row in sheet.not_done if row.analyte == key), "")
-        previous = sheet.previous.get(key)
-        usual = sheet.units.get(key) or (previous.entered_unit if previous else "")
-        return {"unit": usual or ANALYTES[key].canonical_unit, "not_done": missing}
-    on_day = sheet.visit is not None and result.collected_on == sheet.visit.visited_on
-    return {
-        "value": result.entered_value,
-        "unit": result.entered_unit,
-        "lower_limit": _plain(result.lower_limit),
-        "upper_limit": _plain(result.upper_limit),
-        "collected_on": None if on_day else result.collected_on,
-        "result": result.pk,
-    }
-
-
-def _plain(limit: Decimal | None) -> str:
-    return "" if limit is None else format(limit.normalize(), "f")
 
 
 def _numbers(data: QueryDict | None, name: str) -> set[int]:

@@ -15,7 +15,7 @@ from registry.clock import today
 from registry.models import Course, Patient, Visit
 from registry.queries.visit_sheet import (
     VisitSheet,
-    course_for,
+    course_with_later,
     recorded_visit,
     unscheduled_visit,
     visit_sheet,
@@ -79,14 +79,17 @@ def place_of(request: HttpRequest, public_id: UUID, code: str) -> Place:
     """Gate: the patient, then the course and code; 404 for a visit that neither is planned nor recorded."""
     patient = get_patient(request, public_id, verb="enter_record")
     on_site = today(time_zone=patient.site.time_zone)
-    course = course_for(patient=patient, day_zero=_date_of(request, "day_zero"), today=on_site)
-    if course is None:
+    found = course_with_later(patient=patient, day_zero=_date_of(request, "day_zero"), today=on_site)
+    if found is None:
         raise Http404
+    course, day_zeros = found
     visited_on = _date_of(request, "on")
     recorded = recorded_visit(course=course, code=code)
     if code == UNSCHEDULED and visited_on is not None:
         recorded = unscheduled_visit(course=course, on=visited_on)
-    sheet = visit_sheet(patient=patient, course=course, code=code, visit=recorded, today=on_site)
+    sheet = visit_sheet(
+        patient=patient, course=course, day_zeros=day_zeros, code=code, visit=recorded, today=on_site
+    )
     if recorded is None and sheet.window is None and code != UNSCHEDULED:
         raise Http404
     return Place(patient, course, code, recorded, sheet, on_site)
@@ -95,7 +98,12 @@ def place_of(request: HttpRequest, public_id: UUID, code: str) -> Place:
 def as_now(place: Place, theirs: Visit) -> Place:
     """The same place as it stands since somebody else saved `theirs`."""
     sheet = visit_sheet(
-        patient=place.patient, course=place.course, code=place.code, visit=theirs, today=place.today
+        patient=place.patient,
+        course=place.course,
+        day_zeros=place.sheet.day_zeros,
+        code=place.code,
+        visit=theirs,
+        today=place.today,
     )
     return Place(place.patient, place.course, place.code, theirs, sheet, place.today)
 
