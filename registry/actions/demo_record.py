@@ -115,8 +115,13 @@ def _consents(study: Study, people: Sequence[_Person], today: date, entered: Map
             entered_at=entered["entered_at"],
         )
         for number, title, age, asked in (
-            ("1.0", "Information and consent for long-term follow-up", _FIRST_VERSION, _ASKED_FIRST),
-            ("2.0", "The same, with further research and genetics", _SECOND_VERSION, tuple(SCOPES)),
+            ("1.0", "Information and consent: long-term follow-up", _FIRST_VERSION, _ASKED_FIRST),
+            (
+                "2.0",
+                "Information and consent: long-term follow-up, research, genetics",
+                _SECOND_VERSION,
+                tuple(SCOPES),
+            ),
         )
     ]
     Consent.objects.bulk_create(

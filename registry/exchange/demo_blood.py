@@ -4,7 +4,7 @@ Source: clinical-reference.md 9.1, S1 (B cells gone by day 10 and back at about 
 anti-dsDNA normalise with the disease; IgG falls and slowly recovers).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from random import Random
 from typing import Any
@@ -16,15 +16,18 @@ _IGG = ((40, 0.75), (120, 0.55), (240, 0.5), (450, 0.65), (100_000, 0.8))
 
 
 def blood_rows(
-    *, patient: Mapping[str, Any], day_zero: date, visits: list[dict[str, Any]]
+    *, patient: Mapping[str, Any], day_zeros: Sequence[date], visits: list[dict[str, Any]]
 ) -> Iterator[dict[str, Any]]:
-    """Yield rows of labs.csv of one patient, by a chance of its own: the others stay as they were."""
+    """Yield rows of labs.csv of one patient, by a chance of its own: the others stay as they were.
+
+    `day_zeros`: of every course, the earliest first.
+    """
     random = Random(f"blood {patient['patient_id']}")  # noqa: S311 - invented people, no secret
     first = {"CD19": random.randint(120, 310), "IGG": random.uniform(8.5, 15)}
-    days = [day_zero, *(v["visited_on"] for v in visits if v["visit_code"] in _MEASURED and v["visited_on"])]
+    seen = [v["visited_on"] for v in visits if v["visit_code"] in _MEASURED and v["visited_on"]]
     is_depleted = patient["cohort"] == "CAR_T"
-    for on in sorted(set(days)):
-        day = (on - day_zero).days
+    for on in sorted({*day_zeros, *seen}):
+        day = min((on - day_zero).days for day_zero in day_zeros if day_zero <= on)
         b_cells, igg = first["CD19"], first["IGG"]
         if day > 0 and is_depleted:
             b_cells, igg = b_cells * _left(_B_CELLS, day), igg * _left(_IGG, day)

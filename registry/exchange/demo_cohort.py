@@ -100,19 +100,20 @@ def make_cohort(*, patients: int, seed: int, today: date) -> Cohort:
 
 def _assess(cohort: Cohort) -> None:
     """Give everybody the scores and the blood of their disease at the visits they came to."""
-    begun: dict[object, date] = {}
+    infused = defaultdict(list)
     for row in cohort.rows["infusions.csv"]:
-        begun.setdefault(row["patient_id"], cast(date, row["infused_on"]))
+        infused[row["patient_id"]].append(cast(date, row["infused_on"]))
     visits = defaultdict(list)
     for row in cohort.rows["visits.csv"]:
         visits[row["patient_id"]].append(dict(row))
     for row in list(cohort.rows["patients.csv"]):
-        day_zero = begun.get(row["patient_id"]) or row["index_date"]
+        day_zero = min(infused[row["patient_id"]], default=row["index_date"])
         if not isinstance(day_zero, date):
             continue
         for found in activity_rows(patient=dict(row), day_zero=day_zero, visits=visits[row["patient_id"]]):
             cohort.add("scores.csv", **found)
-        for found in blood_rows(patient=row, day_zero=day_zero, visits=visits[row["patient_id"]]):
+        day_zeros = sorted(infused[row["patient_id"]]) or [day_zero]
+        for found in blood_rows(patient=row, day_zeros=day_zeros, visits=visits[row["patient_id"]]):
             cohort.add("labs.csv", **found)
 
 

@@ -1,5 +1,6 @@
-"""Which key a sponsor's program came with."""
+"""Which key a sponsor's program came with, and which keys a sponsor has."""
 
+from collections.abc import Collection
 from hmac import compare_digest
 
 from knox.crypto import hash_token
@@ -18,3 +19,10 @@ def key_with(*, token: str) -> ApiKey | None:
         "user", "sponsor", "study"
     )
     return next((key for key in candidates if compare_digest(key.digest, digest)), None)
+
+
+def keys_of(*, sponsors: Collection[int]) -> list[ApiKey]:
+    """Return the keys of these sponsors, the latest first; a key itself was shown once and is not stored."""
+    return list(
+        ApiKey.objects.filter(sponsor__in=sponsors).select_related("study").order_by("-created", "token_key")
+    )

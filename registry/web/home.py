@@ -7,12 +7,14 @@ from datetime import date
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from registry.access.gates import get_user
 from registry.access.roles import may, memberships_of, roles_of
 from registry.access.scope import rows_of
 from registry.clock import now, today
+from registry.queries.api_keys import keys_of
 from registry.queries.drafts import DraftLine, drafts_of
 from registry.queries.locks import closed_patients
 from registry.queries.questions import to_answer, waiting_count
@@ -43,7 +45,15 @@ def home(request: HttpRequest) -> HttpResponse:
     for role, address in _FIRST_PAGES:
         if role in roles:
             return redirect(address)
-    return render(request, "sponsor/home.html" if "sponsor" in roles else "account/no_role.html")
+    if "sponsor" in roles:
+        return _taking_out(request)
+    return render(request, "account/no_role.html")
+
+
+def _taking_out(request: HttpRequest) -> HttpResponse:
+    sponsors = {held.sponsor_id for held in memberships_of(get_user(request)) if held.sponsor_id is not None}
+    # By the real clock, as keys are checked.
+    return render(request, "sponsor/home.html", {"keys": keys_of(sponsors=sponsors), "at": timezone.now()})
 
 
 def _today(request: HttpRequest) -> HttpResponse:

@@ -473,6 +473,13 @@ def test_a_licats_event_shows_what_the_record_says_and_a_hint_that_decides_nothi
     assert "Give this label" not in page
 
 
+def test_no_label_is_chosen_beforehand_and_none_is_refused(as_user, officer, patient, licats):
+    person, page = as_user(officer), f"/patients/{patient.public_id}/events/{licats.pk}/"
+
+    assert "checked>" not in person.get(page).content.decode()
+    assert person.post(page, {"version": "1", "label": "", "reason": "Histology."}).status_code == 422
+
+
 def test_an_officer_labels_without_seeing_the_investigators_label(as_user, officer, patient, licats):
     person = as_user(officer)
     page = f"{address(patient)}{licats.pk}/"

@@ -24,7 +24,11 @@ DEMO_DOORS = (
     ("coordinator@demo", "Site coordinator", "Sees what is due, enters visits, blood counts and events"),
     ("investigator@demo", "Investigator", "Enters as coordinators do, and signs what the site recorded"),
     ("officer@demo", "Safety officer", "Reviews alerts and decides, with a reason"),
-    ("lead@demo", "Safety lead", "Reviews alerts, opens locked records as the second person, answers for the checks"),
+    (
+        "lead@demo",
+        "Safety lead",
+        "Reviews alerts, opens locked records as second person, answers for the checks",
+    ),
     ("manager@demo", "Data manager", "Asks sites, locks records, keeps the consent versions of the study"),
     ("sponsor@demo", "Sponsor", "Takes pseudonymised data out through the API"),
     ("admin@demo", "Administrator", "Sees that the checks run and the mails go out; sees no clinical data"),

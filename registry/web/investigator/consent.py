@@ -126,7 +126,12 @@ def to_ask(request: HttpRequest) -> HttpResponse:
     )
     # Before the first version nobody is listed, and only this page leads whoever adds one to it.
     studies = studies_with_consent(rows=rows_of(user, verb="manage_schedules"))
-    context = {"page": page, "lines": lines, "studies": studies}
+    context = {
+        "page": page,
+        "lines": lines,
+        "studies": studies,
+        "may_enter": may(user, "enter_record"),
+    }
     return render(request, "investigator/consents.html", context)
 
 

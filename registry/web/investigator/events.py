@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID, uuid4
 
+from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -20,9 +21,9 @@ from registry.queries.event_page import EventPage, event_page
 from registry.web.drafting import Drafting, drafting
 from registry.web.investigator.check_words import on_its_checks
 from registry.web.investigator.closed import closed
-from registry.web.investigator.event_facts_forms import facts_lines, one_of
+from registry.web.investigator.event_facts_forms import facts_lines
 from registry.web.investigator.event_forms import EventForm, FollowUpForm, hint_of
-from registry.web.investigator.fields import LongText, RecordForm, text
+from registry.web.investigator.fields import LongText, Radios, RecordForm, text
 from registry.web.investigator.ongoing_section import saved_visit_of
 
 NOT_ACCEPTED = 422
@@ -32,7 +33,13 @@ CONFLICT = 409
 class LabelForm(RecordForm):
     """A safety officer's label of a LICATS event."""
 
-    label = one_of("What was it?", event_lists.LICATS_LABELS)
+    # Nothing is chosen beforehand, and *not known yet* is no label: *uncertain* is one.
+    label = forms.ChoiceField(
+        label="What was it?",
+        required=False,
+        choices=list(event_lists.LICATS_LABELS.items()),
+        widget=Radios(),
+    )
     reason = text("Why?", widget=LongText(rows=3))
 
 
