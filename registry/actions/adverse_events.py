@@ -47,10 +47,18 @@ class AlreadySent(RuntimeError):
 
 
 def record_event(
-    *, patient: Patient, entry: EventEntry, submission: UUID, by: User | None, at: datetime, today: date
+    *,
+    patient: Patient,
+    entry: EventEntry,
+    submission: UUID,
+    visit: Visit | None = None,
+    by: User | None,
+    at: datetime,
+    today: date,
 ) -> AdverseEvent:
     """Keep the first report of an event and return it; the same submission twice is one event.
 
+    `visit`: at which it was told, and with which it is signed.
     Raises NotAllowed, RecordRefused, RecordLocked, and AlreadySent when the second time says something else.
     """
     require(by, "enter_record", patient=patient)
@@ -67,7 +75,7 @@ def record_event(
         lock_patient(patient)
         sent = AdverseEvent.objects.filter(submission=submission, patient=patient).first()
         if sent is not None:
-            if any(getattr(sent, name) != value for name, value in _columns(entry).items()) or (
+            if any(getattr(sent, name) != value for name, value in first_report_columns(entry).items()) or (
                 standing_facts(event=sent) != entry.facts and not sent.follow_ups.exists()
             ):
                 raise AlreadySent(sent)
@@ -76,8 +84,9 @@ def record_event(
             patient=patient,
             study=patient.study,
             event_id=f"AE-{uuid4().hex[:12]}",
+            visit=visit,
             submission=submission,
-            **_columns(entry),
+            **first_report_columns(entry),
             entered_by=by,
             entered_at=at,
             origin="form",
@@ -149,7 +158,8 @@ def _keep_facts(
     )
 
 
-def _columns(entry: EventEntry) -> dict[str, Any]:
+def first_report_columns(entry: EventEntry) -> dict[str, Any]:
+    """Return what the entry says as the columns of a first report; facts have tables of their own."""
     told = {field.name: getattr(entry, field.name) for field in fields(entry) if field.name != "facts"}
     return {
         **told,

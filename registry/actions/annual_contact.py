@@ -95,6 +95,7 @@ class ContactPart:
                 patient=visit.patient,
                 entry=_event(answer, patient=visit.patient, aware_on=visit.visited_on),
                 submission=uuid5(self.submission, answer.question.key),
+                visit=visit,
                 by=by,
                 at=at,
                 today=self.today,

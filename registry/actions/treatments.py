@@ -91,12 +91,12 @@ class TreatmentsPart:
                 _change(row, started=started, stopped=answer.on, dose=_dose_of(row))
             if answer.answer == "dose":
                 _create(
-                    patient,
                     TreatmentEntry(row.agent, answer.on, None, row.name, answer.dose),
+                    visit=visit,
                     entered=entered,
                 )
         for entry in self.new:
-            _create(patient, entry, entered=entered)
+            _create(entry, visit=visit, entered=entered)
         self._store_answers(visit, rows, entered)
 
     def _store_answers(self, visit: Visit, rows: dict[int, Treatment], entered: dict[str, object]) -> None:
@@ -297,9 +297,10 @@ def _change(row: Treatment, *, started: PartialDate | None, stopped: PartialDate
         row.save(update_fields=changed)
 
 
-def _create(patient: Patient, entry: TreatmentEntry, *, entered: dict[str, object]) -> Treatment:
+def _create(entry: TreatmentEntry, *, visit: Visit, entered: dict[str, object]) -> Treatment:
     return Treatment.objects.create(
-        patient=patient,
+        patient=visit.patient,
+        visit=visit,
         agent=entry.agent,
         name=entry.name.strip(),
         started_on=str(entry.started),

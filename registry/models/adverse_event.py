@@ -44,6 +44,7 @@ class AdverseEvent(Causality, Entered):
     """One adverse event as first reported. Partial dates are kept as given: `2026`, `2026-03`.
 
     `event_id` is unique in the study. Serious (regulatory) and grade (severity) are separate facts.
+    `visit`: the visit at which it was told, and with which it is signed; empty when it was told by itself.
     """
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="adverse_events")
@@ -65,6 +66,9 @@ class AdverseEvent(Causality, Entered):
     outcome = models.CharField(max_length=200, blank=True)
     narrative = models.TextField(blank=True)
     aware_on = models.DateField(null=True, blank=True)
+    visit = models.ForeignKey(
+        Visit, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name="told at"
+    )
     submission = models.UUIDField(null=True, unique=True, editable=False)
 
     class Meta:

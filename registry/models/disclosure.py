@@ -124,6 +124,7 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
     Treatment: _says(
         "id agent started_on stopped_on mg_per_day entered_at origin",
         patient=PATIENT,
+        visit=KEY,
         name="written freely where no agent of the list fits",
         dose="written freely, with whatever else a site puts there",
         entered_by=STAFF,
@@ -162,6 +163,7 @@ SPONSOR_SEES: Mapping[type[Model], Disclosure] = {
         kept_because=FREE_TEXT,
         event_id="chosen by the site and often built from the patient's number",
         narrative=FREE_TEXT,
+        visit=KEY,
         submission=MACHINERY,
         entered_by=STAFF,
     ),

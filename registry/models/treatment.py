@@ -23,8 +23,9 @@ class Treatment(Entered):
 
     `started_on`, `stopped_on`: partial dates; an empty stop is ongoing. Taken up to, not including, the day
     of its stop. `mg_per_day`: of a glucocorticoid; `dose`: of other drugs, in words with its unit.
-    `name`: which one, of agents that are no one drug. The database refuses two periods of a drug that
-    certainly overlap.
+    `name`: which one, of agents that are no one drug. `visit`: the visit at which it was entered, and with
+    which it is signed; a stop that another visit answered belongs to that one. The database refuses two
+    periods of a drug that certainly overlap.
     """
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="treatments")
@@ -34,6 +35,9 @@ class Treatment(Entered):
     stopped_on = models.CharField(max_length=10, blank=True)
     mg_per_day = models.DecimalField(max_digits=8, decimal_places=3, null=True, blank=True)
     dose = models.CharField(max_length=200, blank=True)
+    visit = models.ForeignKey(
+        Visit, on_delete=models.PROTECT, null=True, blank=True, related_name="+", verbose_name="told at"
+    )
 
     class Meta:
         constraints = [

@@ -36,6 +36,8 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
         "waitingevaluation": "machinery",
     }
 )
+# Of the patient, whatever visit told of them: they stand by themselves.
+_BY_THEMSELVES = frozenset({"registry_adverseevent", "registry_treatment"})
 # What nearly every row points to: the whole book would hang on the first course.
 _FRAME = frozenset({"registry_patient", "registry_course"})
 
@@ -173,6 +175,8 @@ def _read(text: str | None) -> dict[str, Any]:
 
 def _above(row: BookRow, rows: Mapping[tuple[str, int], BookRow]) -> BookRow | None:
     """Hang the row on its visit, event, alert or question, and return that; None: it stands by itself."""
+    if row.key[0] in _BY_THEMSELVES:
+        return None
     for each in row.model._meta.concrete_fields:
         target = each.related_model
         if not isinstance(target, type) or target is row.model or target._meta.db_table in _FRAME:

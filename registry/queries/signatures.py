@@ -1,5 +1,6 @@
 """Signatures as they stand: whether the record still says what was signed, and what waits to be signed."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,11 +68,28 @@ def signature_lines(*, patient: Patient, visit: Visit | None, now: Canonical) ->
     found = Signature.objects.filter(patient=patient, visit=visit).select_related("signed_by", "voided_by")
     lines = []
     for signature in found.order_by("-pk"):
-        if signature.voided_at is None and signature.sha256 != now.sha256:
+        if signature.voided_at is None and not _says_what_was_signed(signature, now):
             lines.append(SignatureLine(signature, False, *_first_change_since(signature)))
         else:
             lines.append(_as_noted(signature))
     return tuple(lines)
+
+
+def _says_what_was_signed(signature: Signature, now: Canonical) -> bool:
+    """Compare with the record as it stands, in the version of the content that was signed."""
+    if _version_of(signature.content) == _version_of(now.text):
+        return signature.sha256 == now.sha256
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.sha256 = guard.sha256_of(guard.content_as_signed(s)) FROM registry_signature s"
+            " WHERE s.id = %s",
+            [signature.pk],
+        )
+        return cursor.fetchone()[0]
+
+
+def _version_of(content: str) -> int:
+    return json.loads(content)["content_version"]
 
 
 def signatures_of(*, patient: Patient) -> tuple[SignatureLine, ...]:

@@ -296,7 +296,7 @@ _OTHER = {
 @pytest.mark.django_db
 def test_any_other_value_of_any_field_is_another_content():
     """Property of the canonical row, over every column of every table that is signed with a visit."""
-    tables = [t for (t,) in sql("SELECT tbl FROM guard.part WHERE signed_with IS NOT NULL ORDER BY 1")]
+    tables = [t for (t,) in sql("SELECT tbl FROM guard.part p WHERE guard.signed(p) IS NOT NULL ORDER BY 1")]
     checked = 0
     for table in tables:
         kept = sql("SELECT kept FROM guard.part WHERE tbl = %s", table)[0][0]
@@ -332,7 +332,7 @@ def test_every_table_with_a_visit_is_signed_with_it():
             " WHERE table_schema = 'public' AND column_name = 'visit_id'"
         )
     }
-    content = {table for (table,) in sql("SELECT tbl FROM guard.part WHERE signed_with IS NOT NULL")}
+    content = {table for (table,) in sql("SELECT tbl FROM guard.part p WHERE guard.signed(p) IS NOT NULL")}
 
     assert with_visit - content == {"registry_recordlock", "registry_signature"} | {
         table for table in with_visit if table in {"registry_draft"}

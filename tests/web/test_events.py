@@ -1,5 +1,6 @@
 """Adverse events by form: first reports with partial dates, follow-ups in a chain, refusals in words."""
 
+import re
 from datetime import date
 from uuid import uuid4
 
@@ -43,6 +44,17 @@ def person(as_user, coordinator, scene):
 
 def new_events(patient):
     return AdverseEvent.objects.filter(patient=patient).exclude(category="crs")
+
+
+def test_an_event_that_a_visit_named_is_told_at_that_visit(person, scene):
+    """It is signed with the visit; an address that names no visit is of none."""
+    for query in ("?after=D28&day_zero=2024-03-01", "?after=M12", ""):
+        page = person.get(f"{address(scene.patient)}{query}").content.decode()
+        action = re.search(r'data-draft="[^"]*" action="([^"]*)"', page)[1].replace("&amp;", "&")
+        assert person.post(action, event_data()).status_code == 302
+
+    told = new_events(scene.patient).order_by("pk").values_list("visit__code", flat=True)
+    assert list(told) == ["D28", None, None]
 
 
 def test_an_event_is_kept_as_reported_with_its_partial_date(person, coordinator, scene):

@@ -15,7 +15,7 @@ from registry.actions.adverse_events import AlreadySent, record_event, record_fo
 from registry.actions.event_entries import first_day_zero_of
 from registry.clinical import event_lists
 from registry.clock import now, today
-from registry.models import AdverseEvent, LicatsAdjudication, Patient
+from registry.models import AdverseEvent, LicatsAdjudication, Patient, Visit
 from registry.queries.event_chain import chain_of, dated_chains, event_of, standing_facts
 from registry.queries.event_page import EventPage, event_page
 from registry.web.drafting import Drafting, drafting
@@ -25,6 +25,7 @@ from registry.web.investigator.event_facts_forms import facts_lines
 from registry.web.investigator.event_forms import EventForm, FollowUpForm, hint_of
 from registry.web.investigator.fields import LongText, Radios, RecordForm, text
 from registry.web.investigator.ongoing_section import saved_visit_of
+from registry.web.investigator.visit_record import visit_named
 
 NOT_ACCEPTED = 422
 CONFLICT = 409
@@ -153,10 +154,17 @@ def _record(request: HttpRequest, patient: Patient, form: EventForm) -> AdverseE
         patient=patient,
         entry=form.entry(),
         submission=form.cleaned_data["submission"],
+        visit=_told_at(request, patient),
         by=get_user(request),
         at=now(),
         today=today(time_zone=patient.site.time_zone),
     )
+
+
+def _told_at(request: HttpRequest, patient: Patient) -> Visit | None:
+    """The visit that said there is a new event, for who came here from saving it."""
+    after = saved_visit_of(request, patient=patient)
+    return None if after is None else visit_named(request, patient=patient, code=after[0])
 
 
 def _about(patient: Patient) -> dict[str, Any]:

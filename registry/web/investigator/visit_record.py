@@ -114,19 +114,18 @@ def history(request: HttpRequest, public_id: UUID, code: str) -> HttpResponse:
 def read_visit(request: HttpRequest, public_id: UUID, code: str, *, verb: Verb = "see_patients") -> ReadVisit:
     """Gate: the patient, then a recorded visit of the course and code; else 404."""
     patient = get_patient(request, public_id, verb=verb)
-    on_site = today(time_zone=patient.site.time_zone)
-    course = course_for(patient=patient, day_zero=_date_of(request, "day_zero"), today=on_site)
-    on = _date_of(request, "on")
-    found = _recorded(course, code, on)
-    if course is None or found is None:
+    found = visit_named(request, patient=patient, code=code)
+    if found is None:
         raise Http404
+    course = found.course
     # The digest before everything that is shown: of a change in between, what is shown has the news and the
     # digest has not, and the signature is refused. The other way round somebody signs what they never read.
     stands = canonical(patient=patient, visit=found)
-    visit = _recorded(course, code, on)
+    visit = _recorded(course, code, _date_of(request, "on"))
     if visit is None or visit.pk != found.pk:
         raise Http404
     visit.patient = patient
+    on_site = today(time_zone=patient.site.time_zone)
     window = window_for(history=history_of(patient=patient), course=course, code=code, today=on_site)
     book = casebook(patient=patient)
     keys = rows_of_visit(visit=visit)
@@ -144,6 +143,16 @@ def read_visit(request: HttpRequest, public_id: UUID, code: str, *, verb: Verb =
         locks=locks_of_sheet(lines=locks_over(patient=patient), visit=visit),
         results=current_results(patient=patient, numbers=[pk for table, pk in keys if table == _RESULTS]),
     )
+
+
+def visit_named(request: HttpRequest, *, patient: Patient, code: str) -> Visit | None:
+    """Return the recorded visit of this code that the address names by its day 0 and day, or None."""
+    course = course_for(
+        patient=patient,
+        day_zero=_date_of(request, "day_zero"),
+        today=today(time_zone=patient.site.time_zone),
+    )
+    return _recorded(course, code, _date_of(request, "on"))
 
 
 def _recorded(course: Course | None, code: str, on: date | None) -> Visit | None:
