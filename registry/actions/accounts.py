@@ -10,7 +10,7 @@ from django.core.validators import validate_email
 from registry.access.roles import require
 from registry.access.scope import NOTHING, acting
 from registry.models import Membership, Site, Study, User
-from registry.models.people import ROLES, SITE_ROLES, SPONSOR_ROLES, SYSTEM_ROLES
+from registry.models.people import ROLES, SITE_ROLES, SPONSOR_ROLES, SYSTEM_ROLES, password_told
 
 
 class AccountRefused(ValueError):
@@ -83,7 +83,8 @@ def choose_password(*, by: User, password: str, at: datetime) -> None:
     """
     by.set_password(password)
     by.has_own_secret = True
-    by.save(update_fields=["password", "has_own_secret"])
+    with password_told("own", user=by):
+        by.save(update_fields=["password", "has_own_secret"])
 
 
 def person(*, username: str) -> User:

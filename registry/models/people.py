@@ -1,7 +1,12 @@
 """Who may come in, and in which role for which site, study or sponsor."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import AbstractUser
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.models import Q
 
 from registry.models.constraints import one_of
@@ -23,11 +28,32 @@ class User(AbstractUser):
 
     # A demo account works only where DEMO=1; the application refuses to start with one otherwise.
     is_demo = models.BooleanField(default=False)
-    # Set by the person, not by whoever made the account: only then it may stand for them in a signature.
+    # Chosen by the person, not by whoever made or mended the account: only then it may stand for them in a
+    # signature. A trigger takes it away with any new password of which nobody says that it is the person's.
     has_own_secret = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return self.get_full_name() or self.username
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether this is the password. In a newer digest it stays whose it was."""
+
+        def digest_anew(same: str | None) -> None:
+            self.set_password(same)
+            self._password = None
+            with password_told("same", user=self):
+                self.save(update_fields=["password"])
+
+        return check_password(raw_password, self.password, digest_anew)
+
+
+@contextmanager
+def password_told(word: Literal["own", "same"], *, user: User) -> Iterator[None]:
+    """Tell the database of a password written inside: the person's `own` choice, or the `same` as before."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('registry.password', %s, true)", [f"{word} {user.pk}"])
+        yield
+        cursor.execute("SELECT set_config('registry.password', '', true)")
 
 
 class Membership(models.Model):

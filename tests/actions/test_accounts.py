@@ -4,6 +4,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection, transaction
 
 from registry.access.roles import NotAllowed, may
 from registry.actions import accounts
@@ -120,3 +121,100 @@ def test_an_account_without_an_address_is_told_to_the_operator(site):
     )  # fmt: skip
 
     assert "No mail address yet" in said.getvalue()
+
+
+# --- a password that somebody else set cannot sign (21 CFR 11.200(a)(3)) --------------------------
+
+
+def own(person):
+    person.refresh_from_db()
+    return person.has_own_secret
+
+
+def by_sql(person):
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE registry_user SET password = 'set by hand' WHERE id = %s", [person.pk])
+
+
+def by_the_shell(person, password="chosen by the operator"):
+    user = User.objects.get(pk=person.pk)
+    user.set_password(password)
+    user.has_own_secret = True  # what the row said when it was loaded
+    user.save()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        by_sql,
+        by_the_shell,
+        lambda person: User.objects.filter(pk=person.pk).update(password="set by hand", has_own_secret=True),
+        lambda person: User.objects.bulk_update([_with_password(person)], ["password"]),
+    ],
+    ids=["SQL", "the shell", "a statement", "many at once"],
+)
+def test_whoever_sets_the_password_of_another_takes_their_right_to_sign(investigator, write):
+    assert own(investigator)
+
+    write(investigator)
+
+    assert not own(investigator)
+
+
+def _with_password(person):
+    person.set_password("chosen by the operator")
+    return person
+
+
+def test_the_command_changepassword_takes_the_right_to_sign(investigator, monkeypatch):
+    monkeypatch.setattr(
+        "django.contrib.auth.management.commands.changepassword.getpass.getpass",
+        lambda *_, **__: "chosen by the operator",
+    )
+
+    call_command("changepassword", "investigator", stdout=StringIO())
+
+    assert not own(investigator)
+
+
+def test_a_password_chosen_by_the_person_gives_the_right_to_sign(investigator):
+    by_sql(investigator)
+    investigator.refresh_from_db()
+
+    accounts.choose_password(by=investigator, password="a longer and quite different phrase", at=NIGHT)
+
+    assert own(investigator)
+
+
+def test_one_persons_choice_says_nothing_of_anothers_password(investigator, coordinator):
+    accounts.choose_password(by=investigator, password="a longer and quite different phrase", at=NIGHT)
+
+    by_sql(coordinator)
+
+    assert (own(investigator), own(coordinator)) == (True, False)
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_the_same_password_digested_anew_at_sign_in_stays_whose_it_was(investigator, settings, is_own):
+    if is_own:
+        accounts.choose_password(by=investigator, password="chosen by somebody", at=NIGHT)
+    else:
+        by_the_shell(investigator, password="chosen by somebody")
+    before = User.objects.get(pk=investigator.pk)
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.ScryptPasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+
+    assert before.check_password("chosen by somebody")
+
+    after = User.objects.get(pk=investigator.pk)
+    assert after.password.startswith("scrypt")
+    assert after.has_own_secret is is_own
+
+
+def test_the_right_to_sign_is_not_given_without_a_new_password(investigator):
+    by_sql(investigator)
+
+    with pytest.raises(IntegrityError, match="of their own"), transaction.atomic():
+        User.objects.filter(pk=investigator.pk).update(has_own_secret=True)
