@@ -95,6 +95,23 @@ def test_the_first_signature_of_a_session_asks_the_user_name_and_later_ones_do_n
     assert 'name="user_name"' in client.get(address(other, "sign")).content.decode()
 
 
+def test_from_another_network_the_user_name_is_asked_again(as_user, investigator, visit):
+    client = as_user(investigator)
+    sign(client, visit)
+    change(visit, investigator, comments="seen")
+    here = client.get(address(visit, "sign")).content.decode()
+
+    there = client.get(address(visit, "sign"), REMOTE_ADDR="192.0.2.7").content.decode()
+    answer = client.post(
+        address(visit, "sign"), {**box(client, visit), "password": PASSWORD}, REMOTE_ADDR="192.0.2.7"
+    )
+
+    assert 'name="user_name"' not in here
+    assert 'name="user_name"' in there
+    assert answer.status_code == 422
+    assert Signature.objects.filter(voided_at__isnull=True).count() == 1
+
+
 def test_after_a_lock_of_the_session_the_user_name_is_asked_again(as_user, investigator, visit):
     client = as_user(investigator)
     sign(client, visit)

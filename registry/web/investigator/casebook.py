@@ -8,20 +8,25 @@ from django.views.decorators.http import require_POST
 
 from registry import VERSION
 from registry.access.gates import get_patient, get_user
+from registry.access.roles import may
 from registry.actions.exports import record_casebook
 from registry.clock import now
 from registry.exchange.casebook import in_words
 from registry.exchange.casebook_pdf import casebook_pdf
 from registry.models import Patient
 from registry.queries.casebook import casebook
+from registry.queries.signatures import canonical
 from registry.templatetags.words import moment
 
 
 def page(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The whole record on one page, made for printing."""
     patient = get_patient(request, public_id)
+    # Before everything that is shown: who signs from here signs what stood here, or is told that it changed.
+    may_sign = may(get_user(request), "sign_record", patient=patient)
+    stands = canonical(patient=patient, visit=None) if may_sign else None
     book = in_words(book=casebook(patient=patient))
-    context = {"patient": patient, "book": book, "about": _about(request, patient)}
+    context = {"patient": patient, "book": book, "about": _about(request, patient), "stands": stands}
     return render(request, "investigator/casebook.html", context)
 
 

@@ -39,7 +39,7 @@ class SignatureForm(RecordForm):
     sha256 = forms.CharField(widget=forms.HiddenInput())
     user_name = forms.CharField(
         label="Your user name",
-        help_text="Asked at the first signature since you signed in.",
+        help_text="Asked at the first signature since you signed in, or since you came to another network.",
         widget=forms.TextInput(attrs=_NAME),
         error_messages={"required": "Type your user name: it is part of the first signature of a session."},
     )
@@ -53,7 +53,7 @@ class SignatureForm(RecordForm):
     def __init__(self, *args: Any, request: HttpRequest, by: User, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.request, self.by = request, by
-        if not needs_user_name(request.session):
+        if not needs_user_name(request.session, address=_address(request)):
             del self.fields["user_name"]
         if enters_without_password(by):
             self.fields["password"].required = False
@@ -102,11 +102,12 @@ def sign_visit(request: HttpRequest, public_id: UUID, code: str) -> HttpResponse
 
 
 def sign_patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Sign the whole record of a patient at a milestone; it is read in the casebook."""
+    """Sign the whole record of a patient at a milestone, as the casebook showed it: `read` is its digest."""
     patient = get_patient(request, public_id, verb="sign_record")
     by = get_user(request)
     stands = canonical(patient=patient, visit=None)
-    form = _form(request, by, sha256=stands.sha256)
+    read = request.GET.get("read", "")
+    form = _form(request, by, sha256=read)
     refusal = ""
     if request.method == "POST" and form.is_valid():
         refusal = _signed(request, form, patient=patient, visit=None)
@@ -117,6 +118,8 @@ def sign_patient(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "patient": patient,
         "signature": lines[0] if lines else None,
         "signatures": lines,
+        "is_read": bool(read),
+        "is_as_read": read == stands.sha256,
         **_about(request, form, refusal, by),
     }
     return render(request, "investigator/sign_patient.html", context, status=_status(request))
@@ -150,9 +153,13 @@ def _signed(request: HttpRequest, form: SignatureForm, *, patient: Patient, visi
         )
     except SigningRefused as refusal:
         return refusal.for_people
-    note_all_parts(request.session)
+    note_all_parts(request.session, address=_address(request))
     messages.success(request, f"Signed by {kept.printed_name}.")
     return ""
+
+
+def _address(request: HttpRequest) -> str:
+    return get_adapter(request).get_client_ip(request)
 
 
 def _about(request: HttpRequest, form: SignatureForm, refusal: str, by: User) -> dict[str, object]:
