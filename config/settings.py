@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "registry.web.scope_middleware.ScopeMiddleware",
     "registry.web.locked_middleware.LockedMiddleware",
+    "registry.web.reused_form_middleware.ReusedFormMiddleware",
 ]
 
 TEMPLATES = [

@@ -20,7 +20,7 @@ from registry.actions.laboratory import (
     retract_lab_result,
 )
 from registry.actions.locks import refuse_if_locked
-from registry.actions.refused import refuse_if
+from registry.actions.refused import FormOfAnotherRecord, refuse_if
 from registry.actions.visit_parts import VisitPart, problems_of_parts
 from registry.clinical.code_lists import TEXT_LIMITS
 from registry.clinical.entry_checks import check_listed, check_text
@@ -197,7 +197,8 @@ def record_visit(
     """Keep a visit with its results and treatments, all or nothing, and return it.
 
     The same submission twice is one visit. Raises NotAllowed, RecordRefused, and AlreadyRecorded
-    when another submission recorded this visit of this course first.
+    when another submission recorded this visit of this course first, FormOfAnotherRecord when this one
+    recorded another visit.
     """
     require(by, "enter_record", patient=patient)
     refuse_if_locked(patient=patient)
@@ -217,6 +218,8 @@ def record_visit(
         lock_patient(patient)
         sent = Visit.objects.filter(submission=submission, patient=patient).first()
         if sent is not None:
+            if (sent.course_id, sent.code) != (course.pk, code):
+                raise FormOfAnotherRecord
             return sent
         same = Visit.objects.filter(course=course, code=code)
         if code == UNSCHEDULED:
