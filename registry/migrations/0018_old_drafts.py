@@ -8,7 +8,7 @@ SQL = Path(__file__).parent / "sql" / "old_drafts.sql"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0016_duties")]
+    dependencies = [("registry", "0017_signing")]
 
     operations = [
         migrations.AddField("draft", "let_go_at", models.DateTimeField(null=True)),
