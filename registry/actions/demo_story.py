@@ -8,7 +8,16 @@ from datetime import date, datetime, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from registry.access.scope import acting, rows_of
-from registry.actions import adverse_events, annual_contact, consent, drafts, locks, questions, signatures
+from registry.actions import (
+    adverse_events,
+    alerts,
+    annual_contact,
+    consent,
+    drafts,
+    locks,
+    questions,
+    signatures,
+)
 from registry.actions.annual_contact import AttemptEntry
 from registry.actions.consent import WithdrawalEntry
 from registry.actions.drafts import Payload, Typing
@@ -17,7 +26,7 @@ from registry.actions.questions import Asking
 from registry.clinical.event_facts import CrsFacts, InfectionFacts
 from registry.clinical.facts import Fact
 from registry.clinical.partial_dates import PartialDate
-from registry.models import AdverseEvent, Course, Patient, User, Visit
+from registry.models import AdverseEvent, Alert, Course, Patient, User, Visit
 from registry.queries.locks import Target
 from registry.queries.signatures import canonical
 
@@ -40,12 +49,31 @@ def tell(*, at: datetime, today: date) -> None:
     past = _Past(at, today)
     people = {user.username.partition("@")[0]: user for user in User.objects.filter(is_demo=True)}
     coordinator, investigator, manager = (people[k] for k in ("coordinator", "investigator", "manager"))
+    _review_cytopenias(by=people["officer"], past=past)
     _withdraw_research("VIE-0009", by=coordinator, past=past)
     _sign_and_lock("VIE-0010", signed_by=investigator, locked_by=manager, past=past)
     _report_events("VIE-0010", by=coordinator, past=past)
     _ask("VIE-0005", "VIE-0006", asked_by=manager, answered_by=coordinator, past=past)
     _call_in_vain("VIE-0011", by=coordinator, past=past)
     _type("VIE-0010", "VIE-0006", by=coordinator, past=past)
+
+
+def _review_cytopenias(*, by: User, past: _Past) -> None:
+    """Of the sites that nobody here enters for: one alert is decided, another one was seen."""
+    with acting(rows=rows_of(by), by=by, origin="form"):
+        waiting = Alert.objects.filter(rule="prolonged_cytopenia", certainty="certain", state="open")
+        elsewhere = waiting.exclude(patient__code__startswith="VIE-").select_related("patient")
+        for place, alert in enumerate(elsewhere.order_by("patient__code", "subject")[:2]):
+            if place == 0:
+                alerts.decide(
+                    alert=alert,
+                    decision="confirmed",
+                    reason="Read in the counts; no transfusion near them, and the marrow was looked at.",
+                    by=by,
+                    at=past.at,
+                )
+            else:
+                alerts.acknowledge(alert=alert, by=by, at=past.at)
 
 
 def _withdraw_research(code: str, *, by: User, past: _Past) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from registry.access.scope import EVERYTHING, acting
 from registry.exchange.demo_cohort import make_cohort
 from registry.models import (
+    Alert,
     Consent,
     ConsentVersion,
     ConsentWithdrawal,
@@ -84,6 +85,16 @@ def test_every_page_has_something_to_show(seeded):
     asked = Question.objects.exclude(asked_by=None).values_list("patient__code", "state").order_by("pk")
     assert list(asked) == [("VIE-0005", "open"), ("VIE-0006", "answered")]
     assert ContactAttempt.objects.get().patient.code == "VIE-0011"
+
+
+def test_of_a_large_cohort_an_alert_is_decided_and_none_that_the_readme_names(db, settings, tmp_path):
+    settings.DEMO, settings.DATA_DIR, settings.REGISTRY_TODAY = True, tmp_path, TODAY
+    call_command("seed_demo", "--patients", "150")
+
+    reviewed = Alert.objects.exclude(state="open")
+    assert {alert.rule for alert in reviewed} == {"prolonged_cytopenia"}
+    assert [alert.decision for alert in reviewed.filter(state="confirmed")] == ["confirmed"]
+    assert not reviewed.filter(patient__code__startswith="VIE-")
 
 
 def test_a_crs_is_graded_by_its_components_and_an_infection_followed_up(seeded):
