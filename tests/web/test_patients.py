@@ -205,6 +205,7 @@ def test_the_course_shows_counts_against_their_limit_and_what_happened(as_user, 
     course = page[page.index('id="course"') :].partition("</section>")[0]
 
     assert "Neutrophils 0.4 ×10⁹/L, day 14, 15 Mar 2024, Grade 4 (CTCAE v5), grade 3 (v6)" in course
+    assert "Neutrophils: 3 values, lowest 0.4 ×10⁹/L, day 14, 15 Mar 2024, Grade 4 (CTCAE v5)" in course
     assert "limit 1.0 ×10⁹/L" in course or "limit 1 ×10⁹/L" in course
     assert "Visit D28 took place day 28, 29 Mar 2024" in course
     assert "G-CSF, short-acting, day 15, 16 Mar 2024" in course

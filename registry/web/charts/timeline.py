@@ -18,7 +18,7 @@ from registry.web.charts.scales import Days, Kind, Scale, tick_text, value_scale
 
 Sign = Literal["done", "missed", "window", "overdue", "event", "given", "span"]
 
-_WIDTH, _LEFT, _RIGHT, _TOP = 760, 118, 14, 22
+_WIDTH, _LEFT, _RIGHT, _TOP = 760, 132, 14, 22
 _PANEL, _BETWEEN, _LANE, _FOOT = 96, 18, 24, 30
 # A line through a longer silence would suggest values that nobody measured.
 _LONGEST_LINE_DAYS = 14
@@ -197,7 +197,7 @@ def _lane(lane: Lane, days: Days, top: float) -> Iterator[SafeString]:
         )
         yield linked(mark, item.href)
         # A label that would lie on the one before is left to the title and the table.
-        width = len(item.label) * 6.2
+        width = len(item.label) * 7.2
         if item.label and x1 + 6 >= free_from and x1 + 6 + width <= days.right:
             yield text(round(x1 + 6, 1), middle - 3, item.label, "words")
             free_from = x1 + 6 + width + 4

@@ -251,10 +251,9 @@ class _Writer:
         told = []
         for panel in panels:
             lowest = min(panel.values, key=lambda value: value.value)
-            told.append(
-                f"{panel.title.lower()}: {len(panel.values)} values, lowest {lowest.told.partition(' ')[2]}"
-            )
-        return "; ".join(told).capitalize() + "." if told else "No blood counts yet."
+            value = lowest.told.removeprefix(panel.title).strip()
+            told.append(f"{panel.title}: {len(panel.values)} values, lowest {value}")
+        return "; ".join(told) + "." if told else "No blood counts yet."
 
     def _dated(self, on: date) -> str:
         return f"day {self.day(on)}, {spoken(on)}".replace("day -", "day −")
