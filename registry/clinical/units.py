@@ -12,6 +12,7 @@ from typing import Literal
 
 from registry.clinical.analytes import ANALYTES, Analyte
 from registry.clinical.refusals import EntryRefused, shortened
+from registry.clinical.short_names import name_in_short
 
 Comparator = Literal["", "<", ">"]
 
@@ -132,7 +133,7 @@ def refuse_impossible(value_canonical: Decimal, *, analyte: str, entered: Entere
     limits = f"{_plain(measured.hard_low)} to {_plain(measured.hard_high)}"
     raise ImpossibleValue(
         entered.text,
-        f"{analyte} {entered.text} {unit_label(unit)} is not possible.",
+        f"{name_in_short(analyte)} {entered.text} {unit_label(unit)} is not possible.",
         ask_for_unit(fixes, analyte=analyte)
         or f"{measured.name}: {limits} {unit_label(measured.canonical_unit)}. Check the number and the unit.",
         likely_units=fixes,
@@ -214,15 +215,15 @@ def _factor(analyte: Analyte, unit: str) -> Decimal:
         return analyte.units[unit]
     close = [known for known in analyte.units if _folded(known) == _folded(unit)]
     problem = (
-        f"{analyte.key} is not reported in {shortened(unit)}."
+        f"{name_in_short(analyte.key)} is not reported in {shortened(unit)}."
         if unit.strip()
-        else f"The unit of {analyte.key} is missing."
+        else f"The unit of {name_in_short(analyte.key)} is missing."
     )
     if close:
         raise UnknownUnit(
             unit, problem, f"Did the laboratory report {' or '.join(close)}? Every letter and capital counts."
         )
-    raise UnknownUnit(unit, problem, f"Units of {analyte.key}: {', '.join(analyte.units)}.")
+    raise UnknownUnit(unit, problem, f"Units of {name_in_short(analyte.key)}: {', '.join(analyte.units)}.")
 
 
 def _comma_to_point(text: str, *, decimal_comma: bool) -> str:

@@ -6,6 +6,7 @@ filled stands here, so a copy is complete without a list of columns that somebod
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -18,10 +19,14 @@ from django.db import models
 from django.db.models import Model
 
 from registry.clinical.analytes import ANALYTES
+from registry.clinical.facts import NotAFact, parse_fact
 from registry.clinical.spoken_dates import spoken
 from registry.clinical.study_days import course_of, study_day
 from registry.clinical.units import unit_label
+from registry.clinical.visit_names import visit_words
+from registry.clinical.visit_windows import UNSCHEDULED
 from registry.models import Patient, User
+from registry.monitoring.catalogue import RULES
 from registry.queries.casebook import BookRow, Casebook, RowChange
 
 # What a reader looks for first; tables that are not named follow, alerts last.
@@ -185,6 +190,8 @@ class Speaker:
             words = f"{ANALYTES[columns['analyte']].name} {value}"
         elif name == "patient":
             words = columns["code"]
+        elif name == "visit":
+            words = visit_words(columns["code"])
         else:
             kind = _capital(str(row.model._meta.verbose_name))
             told = next((self._shown(row, each) for each in _TELLING if columns.get(each)), "")
@@ -241,6 +248,8 @@ class Speaker:
             return ""
         if isinstance(each, models.ForeignKey):
             return self._pointed_to(each.related_model, value)
+        if each.name == "code" and value == UNSCHEDULED:
+            return visit_words(value)
         if each.choices:
             return str(dict(each.flatchoices).get(value, value))
         if isinstance(value, bool):
@@ -253,13 +262,55 @@ class Speaker:
             return ", ".join(item.replace("_", " ") for item in value)
         if isinstance(value, Decimal):
             return format(value.normalize(), "f")
-        return _listed(value) if isinstance(value, dict | list) else str(value)
+        if isinstance(value, dict | list):
+            return self._listed(value)
+        if each.name == "fact":
+            return _fact(value)
+        if each.name == "rule":
+            return _RULES.get(value, str(value))
+        return self._text(str(value)) if each.name.endswith("_on") or each.name == "subject" else str(value)
 
     def _pointed_to(self, target: Any, pk: int) -> str:
         if target is Patient:
             return self._book.patient.code
         inside = self._book.every.get((target._meta.db_table, pk))
         return self.title(inside) if inside else self._book.names.get((target, pk), str(pk))
+
+    def _listed(self, value: Any) -> str:
+        """Limits and evidence as words: `longest gap days: 35; counts (platelets low below: 50)`."""
+        if isinstance(value, list):
+            return ", ".join(map(self._listed, value))
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if not isinstance(value, dict):
+            return self._text(str(value))
+        return "; ".join(
+            f"{key.replace('_', ' ')} ({self._listed(item)})"
+            if isinstance(item, dict)
+            else f"{key.replace('_', ' ')}: {self._listed(item)}"
+            for key, item in value.items()
+        )
+
+    def _text(self, text: str) -> str:
+        """A code of the machinery as people read it: dates in words, analytes and readings by their names."""
+        if text in ANALYTES:
+            return ANALYTES[text].name
+        if _A_KEY.fullmatch(text):
+            return text.replace("_", " ")
+        name, at, day = text.partition("@")
+        if at:
+            return f"{self._text(name)}, from {self._text(day)}"
+        kind, colon, named = text.partition(":")
+        if colon and _A_KEY.fullmatch(kind):
+            return f"{self._text(kind)}: {named}"
+        return _A_DATE.sub(lambda found: self._date(found[0]), text)
+
+    def _date(self, text: str) -> str:
+        """A date in words, also a partial one; what only looks like one stays as it stands."""
+        try:
+            return self._day(text) if len(text) == 10 else spoken(date.fromisoformat(f"{text}-01"))[2:]
+        except ValueError:
+            return text
 
     def _day(self, value: str) -> str:
         on = date.fromisoformat(value)
@@ -273,22 +324,17 @@ class Speaker:
         return f"{spoken(local.date())}, {local:%H:%M}"
 
 
-def _plain(item: object) -> str:
-    return {True: "yes", False: "no"}[item] if isinstance(item, bool) else str(item)
+def _fact(key: str) -> str:
+    """What a question is about, in words; a key of another version as it stands."""
+    try:
+        return parse_fact(key).words
+    except NotAFact:
+        return key
 
 
-def _listed(value: Any) -> str:
-    """Limits and evidence as words: `longest gap days: 35; counts (platelets low below: 50)`."""
-    if isinstance(value, list):
-        return ", ".join(map(_listed, value))
-    if not isinstance(value, dict):
-        return _plain(value)
-    return "; ".join(
-        f"{key.replace('_', ' ')} ({_listed(item)})"
-        if isinstance(item, dict)
-        else f"{key.replace('_', ' ')}: {_listed(item)}"
-        for key, item in value.items()
-    )
+_RULES = {rule.key: rule.title for rule in RULES}
+_A_DATE = re.compile(r"(?<![\w-])\d{4}-\d{2}(-\d{2})?(?![\w-])", re.ASCII)
+_A_KEY = re.compile(r"[a-z]+(_[a-z0-9]+)+")
 
 
 def _by(origin: str) -> str:

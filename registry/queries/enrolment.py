@@ -93,6 +93,10 @@ def likely_twins(
 
 def infusion_consequences(*, patient: Patient, infused_on: date) -> InfusionConsequences:
     """Return what a further infusion on this day would move."""
-    moved = Visit.objects.filter(patient=patient, visited_on__gte=infused_on).order_by("visited_on")
+    moved = (
+        Visit.objects.filter(patient=patient, visited_on__gte=infused_on)
+        .select_related("course")
+        .order_by("visited_on")
+    )
     before = Course.objects.filter(patient=patient, day_zero__lt=infused_on).order_by("-day_zero")
     return InfusionConsequences(moved=tuple(moved), course=before.first())

@@ -1,7 +1,7 @@
 """How pages write what the record holds: every date with its study day, every value with its unit."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,15 +14,18 @@ from django.utils.safestring import SafeString
 from registry.clinical import code_lists, consent_scopes, ctcae, units
 from registry.clinical.analytes import ANALYTES
 from registry.clinical.serology import ASSAYS, FINDINGS, TESTS
+from registry.clinical.short_names import short_name
 from registry.clinical.spoken_dates import spoken, spoken_span
-from registry.clinical.study_days import add_months
+from registry.clinical.study_days import add_months, course_of
 from registry.clinical.study_days import study_day as day_number
 from registry.clinical.treatments import AGENT_NAMES
 from registry.clinical.units import Comparator
+from registry.clinical.visit_names import visit_words
 from registry.clinical.visit_windows import UNSCHEDULED
 from registry.monitoring import catalogue
 
 register = template.Library()
+register.filter(visit_words)
 
 _NUMBERS = tuple(f"{number:02}" for number in range(1, 13))
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -56,6 +59,15 @@ def study_day(value: date | str | None, day_zero: date | str | None) -> str:
 
 
 @register.filter
+def day_in_course(value: date | str | None, day_zeros: Sequence[date]) -> str:
+    """Return `day 34, 4 Apr 2024` from the day 0 of the course it falls in; before the first, from that."""
+    exact = _whole(value)
+    if exact is None or not day_zeros:
+        return on(value)
+    return study_day(exact, course_of(exact, day_zeros=tuple(day_zeros)) or min(day_zeros))
+
+
+@register.filter
 def moment(at: datetime | None, time_zone: str) -> str:
     """Return an instant as people at a site read it: `4 Apr 2024, 14:02 (Vienna time)`."""
     if at is None:
@@ -81,6 +93,12 @@ def zone_words(time_zone: str) -> str:
 def unit(value: str) -> str:
     """Return a unit as people write it."""
     return units.unit_label(value)
+
+
+@register.filter
+def short_analyte(key: str) -> str:
+    """Return the short form that people use of an analyte; empty where they use none."""
+    return short_name(key)
 
 
 @register.filter
@@ -214,9 +232,9 @@ def organ_words(organs: list[str]) -> str:
 
 
 @register.filter
-def visit_words(code: str) -> str:
-    """Return what people call a visit: `Visit M6`, `Unscheduled visit`."""
-    return "Unscheduled visit" if code == UNSCHEDULED else f"Visit {code}"
+def uncap(words: str) -> str:
+    """Return words as they stand within a sentence: `visit M6`."""
+    return words[:1].lower() + words[1:]
 
 
 @register.filter
@@ -252,29 +270,30 @@ def serology(row: Any) -> str:
 
 
 @register.filter
-def dates_in_words(text: str) -> str:
-    """Return a value of the record's history with its date in words."""
-    return on(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) else text
+def dates_in_words(text: str, day_zeros: Sequence[date] = ()) -> str:
+    """Return a value of the record's history with its date in words, and the study day of a whole one."""
+    return day_in_course(text, day_zeros) if re.fullmatch(_DATE, text, re.ASCII) else text
 
 
 @register.filter
-def row_words(row: Mapping[str, Any]) -> str:
+def row_words(row: Mapping[str, Any], day_zeros: Sequence[date] = ()) -> str:
     """Return a row of the record in a line: what was recorded, or what a change is about."""
     if "analyte" in row and "entered_value" not in row:
-        return f"{row['analyte']}: {row.get('reason', '')}"
+        return f"{_analyte_name(row['analyte'])}: {row.get('reason', '')}"
     if "analyte" in row:
-        value = f"{row['analyte']} {row['entered_value']} {units.unit_label(row['entered_unit'])}"
-        return f"{value}, collected {on(row['collected_on'])}"
+        value = f"{row['entered_value']} {units.unit_label(row['entered_unit'])}"
+        collected = day_in_course(row["collected_on"], day_zeros)
+        return f"{_analyte_name(row['analyte'])} {value}, collected {collected}"
     if row.get("test") in TESTS:
         found = [TESTS[row["test"]], *(str(row[name]) for name in _OF_TESTS if row.get(name))]
-        return f"{', '.join(found)}, collected {on(row['collected_on'])}"
+        return f"{', '.join(found)}, collected {day_in_course(row['collected_on'], day_zeros)}"
     # A follow-up report names its event by the number of a row, which says nothing to anybody.
     about = (
         ("code", "term", "outcome")
         if "number" in row
         else ("code", "event_id", "term", "score", "value", "outcome")
     )
-    named = [str(row[name]) for name in about if row.get(name)]
+    named = ["unscheduled" if row[name] == UNSCHEDULED else str(row[name]) for name in about if row.get(name)]
     if row.get("agent"):
         named.append(row.get("name") or AGENT_NAMES.get(row["agent"], row["agent"]))
         named.append(f"{row['mg_per_day']} mg/day" if row.get("mg_per_day") else row.get("dose") or "")
@@ -288,10 +307,16 @@ def row_words(row: Mapping[str, Any]) -> str:
         named.append(f"new malignancy: {row.get('new_malignancy_text')}")
     if row.get("grade"):
         named.append(f"grade {row['grade']} {row.get('grade_scale', '')}".strip())
-    named += [on(row[name]) for name in _DATES if row.get(name)]
+    named += [day_in_course(row[name], day_zeros) for name in _DATES if row.get(name)]
     return ", ".join(filter(None, named))
 
 
+def _analyte_name(key: str) -> str:
+    return ANALYTES[key].name if key in ANALYTES else key
+
+
+# A partial date as well: `2024-05`. Not a year alone, which any number may be.
+_DATE = r"\d{4}-\d{2}(-\d{2})?"
 _OF_TESTS = ("finding", "titre", "value", "unit", "assay")
 _DATES = (
     "visited_on",

@@ -409,7 +409,7 @@ def test_the_hard_limits_themselves_are_possible(
             "CREATININE",
             "60",
             "mg/dL",
-            "CREATININE 60 mg/dL is not possible. Did the laboratory report µmol/L? "
+            "Creatinine 60 mg/dL is not possible. Did the laboratory report µmol/L? "
             "Choose µmol/L (written umol/L).",
             ("umol/L",),
         ),

@@ -193,7 +193,7 @@ def test_the_history_can_be_read_by_kind_and_taken_as_a_file(as_user, coordinato
     page = page_of(person.get(f"{address}/?about=registry_supportivetreatment"))
     lines = person.get(f"{address}.csv").content.decode().splitlines()
 
-    assert "G-CSF, short-acting, 16 Mar 2024" in page
+    assert "G-CSF, short-acting, day 15, 16 Mar 2024" in page
     assert "D28, completed" not in page
     assert lines[0] == "at,who,what,kind,about,field,old,new,reason,origin"
     assert any("Supportive treatment,recorded" in line and "kind=g_csf" in line for line in lines)
@@ -290,9 +290,9 @@ def test_the_history_tells_a_change_by_its_reason_and_an_addition_by_its_words(a
     history = page[page.index('id="history"') :]
 
     assert "F → M" in history
-    assert "ANC 0.4 ×10⁹/L, collected 15 Mar 2024" in history
-    assert "G-CSF, short-acting, 16 Mar 2024" in history
-    assert "D28, completed, 29 Mar 2024" in history
+    assert "Neutrophils 0.4 ×10⁹/L, collected day 14, 15 Mar 2024" in history
+    assert "G-CSF, short-acting, day 15, 16 Mar 2024" in history
+    assert "D28, completed, day 28, 29 Mar 2024" in history
 
 
 def test_years_without_a_duty_are_folded_and_the_rest_is_open(as_user, coordinator, scene):

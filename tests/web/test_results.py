@@ -47,9 +47,12 @@ def test_a_correction_supersedes(as_user, coordinator, result):
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ({}, "ANC of 15 Mar 2024: 0.4 ×10⁹/L is now 1.4 ×10⁹/L, 15 Mar 2024."),
-        ({"value": "1400", "unit": "/uL"}, "ANC of 15 Mar 2024: 0.4 ×10⁹/L is now 1400 /µL, 15 Mar 2024."),
-        ({"act": "retract"}, "ANC of 15 Mar 2024: 0.4 ×10⁹/L is taken back."),
+        ({}, "Neutrophils of 15 Mar 2024: 0.4 ×10⁹/L is now 1.4 ×10⁹/L, 15 Mar 2024."),
+        (
+            {"value": "1400", "unit": "/uL"},
+            "Neutrophils of 15 Mar 2024: 0.4 ×10⁹/L is now 1400 /µL, 15 Mar 2024.",
+        ),
+        ({"act": "retract"}, "Neutrophils of 15 Mar 2024: 0.4 ×10⁹/L is taken back."),
     ],
 )
 def test_the_page_says_which_value_became_which(as_user, coordinator, result, typed, told):

@@ -128,3 +128,55 @@ def test_an_event_in_the_history_is_named_by_its_id():
     row = {"event_id": "AE-7", "term": "Sinusitis", "grade": 2, "grade_scale": "CTCAE-5"}
 
     assert words.row_words(row) == "AE-7, Sinusitis, grade 2 CTCAE-5"
+
+
+IN_COURSES = [
+    # date, day 0 of each course, shown
+    (date(2024, 4, 4), [date(2024, 3, 1)], "day 34, 4 Apr 2024"),
+    ("2024-04-04", [date(2024, 3, 1), date(2024, 4, 1)], "day 3, 4 Apr 2024"),
+    (date(2024, 3, 31), [date(2024, 3, 1), date(2024, 4, 1)], "day 30, 31 Mar 2024"),
+    (date(2024, 4, 1), [date(2024, 3, 1), date(2024, 4, 1)], "day 0, 1 Apr 2024"),
+    (date(2024, 2, 28), [date(2024, 3, 1), date(2024, 4, 1)], "day −2, 28 Feb 2024"),
+    ("2024-04", [date(2024, 3, 1)], "Apr 2024"),
+    (date(2024, 4, 4), [], "4 Apr 2024"),
+    ("", [date(2024, 3, 1)], ""),
+    (None, [date(2024, 3, 1)], ""),
+]
+
+
+@pytest.mark.parametrize(("value", "day_zeros", "shown"), IN_COURSES)
+def test_a_date_counts_from_the_day_0_of_its_course(value, day_zeros, shown):
+    assert words.day_in_course(value, day_zeros) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("2024-04-04", "day 34, 4 Apr 2024"),
+        ("2024-04", "Apr 2024"),
+        ("2024", "2024"),
+        ("12-2024-04", "12-2024-04"),
+        ("recovered", "recovered"),
+        ("", ""),
+    ],
+)
+def test_a_value_of_the_history_shows_its_date_in_words(text, shown):
+    assert words.dates_in_words(text, [date(2024, 3, 1)]) == shown
+
+
+def test_a_measurement_in_the_history_is_called_by_its_name_and_day():
+    result = {
+        "analyte": "CREATININE",
+        "entered_value": "88",
+        "entered_unit": "umol/L",
+        "collected_on": "2024-04-04",
+    }
+    missing = {"analyte": "CREATININE", "reason": "Sample lost"}
+
+    assert words.row_words(result, [date(2024, 3, 1)]) == "Creatinine 88 µmol/L, collected day 34, 4 Apr 2024"
+    assert words.row_words(missing) == "Creatinine: Sample lost"
+
+
+@pytest.mark.parametrize(("code", "shown"), [("M6", "Visit M6"), ("UNS", "Unscheduled visit")])
+def test_a_visit_is_called_as_people_call_it(code, shown):
+    assert words.visit_words(code) == shown

@@ -16,7 +16,7 @@ from registry.actions.event_entries import first_day_zero_of
 from registry.clinical import event_lists
 from registry.clock import now, today
 from registry.models import AdverseEvent, LicatsAdjudication, Patient, Visit
-from registry.queries.event_chain import chain_of, dated_chains, event_of, standing_facts
+from registry.queries.event_chain import chain_of, dated_chains, day_zeros_of, event_of, standing_facts
 from registry.queries.event_page import EventPage, event_page
 from registry.web.drafting import Drafting, drafting
 from registry.web.investigator.check_words import on_its_checks
@@ -130,6 +130,7 @@ def follow_up(request: HttpRequest, public_id: UUID, event_id: int) -> HttpRespo
             "draft": typing,
             "problems": form.summary() if is_wrong else [],
             "is_checked": is_checked and not is_wrong,
+            "day_zeros": day_zeros_of(patient=patient),
             "closed": closed(request, patient=patient),
         }
         return render(
@@ -186,6 +187,7 @@ def _events_page(
         "patient": patient,
         "closed": stands,
         "events": dated_chains(patient=patient),
+        "day_zeros": day_zeros_of(patient=patient),
         "form": form,
         "draft": typing,
         "problems": form.summary() if is_sent else [],
@@ -208,6 +210,7 @@ def _event_page(
         "patient": patient,
         "page": page,
         "chain": page.chain,
+        "day_zeros": day_zeros_of(patient=patient),
         "lines": facts_lines(facts),
         "hint": hint_of(facts, seriousness=page.chain.now.seriousness, outcome=page.chain.now.outcome),
         # An officer labels before they read what others said: the labels are shown to who gave one.

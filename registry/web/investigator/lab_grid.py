@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 
 from registry.actions.laboratories import laboratory_problems, learn_names
 from registry.clinical.analytes import ANALYTES
+from registry.clinical.short_names import name_in_short
 from registry.models import LabNotDone, LabResult, User
 from registry.queries.earlier_results import doubts_about
 from registry.queries.laboratories import (
@@ -173,8 +174,8 @@ class LabGrid:
 
     @property
     def others_named(self) -> str:
-        """`EOS, MONO, BLASTS`"""
-        return ", ".join(row.analyte.key for row in self.others)
+        """`EOS, MONO, Blasts in blood`"""
+        return ", ".join(name_in_short(row.analyte.key) for row in self.others)
 
     @property
     def analytes(self) -> list[tuple[str, str]]:

@@ -22,6 +22,7 @@ from registry.clinical.units import read_result, unit_label
 from registry.clock import now, today
 from registry.models import LabResult
 from registry.queries.earlier_results import doubts_about
+from registry.queries.event_chain import day_zeros_of
 from registry.queries.locks import locks_over_result
 from registry.queries.visit_sheet import result_of
 from registry.templatetags.words import on
@@ -156,6 +157,7 @@ def _page(
         "result": result,
         "form": form,
         "problems": problems,
+        "day_zeros": day_zeros_of(patient=result.patient),
         "closed": closed_by(request, lines=locks_over_result(result=result)),
     }
     return render(request, "investigator/result.html", context, status=status)
@@ -188,7 +190,7 @@ def _act(request: HttpRequest, result: LabResult, form: CorrectionForm) -> None:
 def _told(result: LabResult, form: CorrectionForm) -> str:
     """What became of the result, with the old value and the new one as they were written."""
     unit = unit_label(result.entered_unit)
-    old = f"{result.analyte} of {on(result.collected_on)}: {result.entered_value} {unit}"
+    old = f"{result.get_analyte_display()} of {on(result.collected_on)}: {result.entered_value} {unit}"
     if form.cleaned_data["act"] == "retract":
         return f"{old} is taken back."
     new = f"{form.cleaned_data['value']} {unit_label(form.cleaned_data['unit'])}"

@@ -13,6 +13,7 @@ from registry.clinical.partial_dates import PartialDate
 from registry.clinical.spoken_dates import spoken, spoken_span
 from registry.clinical.study_days import study_day
 from registry.clinical.units import format_value, unit_label
+from registry.clinical.visit_names import visit_words
 from registry.models import LabResult, SupportiveTreatment
 from registry.monitoring.blood_counts import LINEAGES, CountLimits
 from registry.queries.event_chain import EventChain
@@ -194,7 +195,7 @@ class _Writer:
         address = self._visit_address(line)
         if recorded is not None and recorded.status == "completed" and recorded.visited_on:
             day = self.day(recorded.visited_on)
-            told = f"Visit {line.code} took place {self._dated(recorded.visited_on)}"
+            told = f"{visit_words(line.code)} took place {self._dated(recorded.visited_on)}"
             return Item(day, day, told, "done", line.code, address)
         if window is None:
             return None
@@ -204,14 +205,13 @@ class _Writer:
             self.day(window.target_on),
         )
         if recorded is not None:
-            return Item(aimed, aimed, f"Visit {line.code} was not done", "missed", line.code, address)
+            return Item(aimed, aimed, f"{visit_words(line.code)} was not done", "missed", line.code, address)
         states: Mapping[str, str] = {"overdue": "is overdue", "open": "is open", "planned": "is planned"}
         if line.state not in states:
             return None
         sign: Sign = "overdue" if line.state == "overdue" else "window"
-        told = (
-            f"Visit {line.code} {states[line.state]}, window {spoken_span(window.opens_on, window.closes_on)}"
-        )
+        open_from_to = spoken_span(window.opens_on, window.closes_on)
+        told = f"{visit_words(line.code)} {states[line.state]}, window {open_from_to}"
         return Item(opens, closes, told, sign, line.code, address)
 
     def _visit_address(self, line: VisitLine) -> str:

@@ -13,6 +13,7 @@ from registry.actions import visits as acts
 from registry.actions.drafts import DraftEnded, DraftTooLong, keep_draft
 from registry.actions.foresight import foresee
 from registry.actions.laboratory import AlreadySuperseded
+from registry.clinical.visit_names import visit_words
 from registry.clock import now
 from registry.models import Visit
 from registry.queries.visit_state import visit_state
@@ -102,7 +103,9 @@ def _kept(request: HttpRequest, place: Place) -> HttpResponse:
     except DraftEnded:
         messages.info(request, "This form was saved already. Nothing is left to keep.")
     else:
-        messages.success(request, f"Visit {place.code} is kept as your draft. It is not part of the record.")
+        messages.success(
+            request, f"{visit_words(place.code)} is kept as your draft. It is not part of the record."
+        )
     return redirect("investigator:patient", place.patient.public_id)
 
 
@@ -135,7 +138,7 @@ def _sent(
         return _settled(request, place, typing, data)
     typing.used(by=get_user(request), at=at)
     if names_new_event(form.sections):
-        messages.success(request, f"Visit {place.code} is saved. Report the new event below.")
+        messages.success(request, f"{visit_words(place.code)} is saved. Report the new event below.")
         return redirect(event_form_after(saved))
     return redirect(address_of(saved, "investigator:visit_saved"))
 

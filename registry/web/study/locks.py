@@ -17,13 +17,14 @@ from registry.access.gates import enter, get_user
 from registry.access.roles import may
 from registry.access.scope import Rows, rows_of
 from registry.actions import locks as acts
+from registry.clinical.visit_names import visit_words
 from registry.clinical.visit_windows import UNSCHEDULED
 from registry.clock import now
 from registry.models import RecordLock, Unlocking, User, Visit
 from registry.queries import locks
 from registry.queries.locks import LockLine, Target
 from registry.queries.questions import QuestionLine, lines_of
-from registry.templatetags.words import on, study_day, visit_words
+from registry.templatetags.words import on, study_day
 from registry.web.investigator.fields import RecordForm, TextInput, text
 
 NOT_ACCEPTED = 422
