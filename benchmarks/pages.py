@@ -20,7 +20,8 @@ from benchmarks import engine
 from config import embedded
 from config.embedded import EnginesFailed
 
-LIMIT = 3.0  # of the visit page, in CPU of a page that only checks the login
+LIMIT = 3.0  # of each of these, in CPU of a page that only checks the login
+LIMITED = {"visit": "new visit", "recorded_visit": "recorded visit"}
 _PATIENTS = 40
 _WARM_UP = 5
 
@@ -135,14 +136,15 @@ def measure(*, rounds: int) -> dict[str, Any]:
         }
         for name, (cpu, wall) in taken.items()
     }
-    ratio = _ratio(taken["visit"][0], taken["login_only"][0])
+    login_cpu, login_wall = taken["login_only"]
+    ratios = {name: _ratio(taken[name][0], login_cpu) for name in LIMITED}
     return {
         "pages": pages,
         "rounds": rounds,
-        "ratio_to_login_only": ratio,
-        "wall_ratio_to_login_only": _ratio(taken["visit"][1], taken["login_only"][1]),
+        "ratio_to_login_only": ratios,
+        "wall_ratio_to_login_only": {name: _ratio(taken[name][1], login_wall) for name in LIMITED},
         "limit": LIMIT,
-        "is_within_limit": ratio <= LIMIT,
+        "is_within_limit": max(ratios.values()) <= LIMIT,
     }
 
 
@@ -206,12 +208,13 @@ def _as_table(measured: Mapping[str, Any]) -> str:
     lines = [f"{'page':<16}{'CPU ms':>8}{'wall ms':>9}{'queries':>9}"]
     for name, found in measured["pages"].items():
         lines.append(f"{name:<16}{found['cpu_ms']:>8}{found['wall_ms']:>9}{found['queries']:>9}")
-    verdict = "within" if measured["is_within_limit"] else "ABOVE"
-    lines.append(
-        f"visit page : page that only checks the login = {measured['ratio_to_login_only']} CPU,"
-        f" {measured['wall_ratio_to_login_only']} wall ({verdict} the limit of {measured['limit']}),"
-        f" medians of {measured['rounds']}"
-    )
+    for name, words in LIMITED.items():
+        ratio, wall = measured["ratio_to_login_only"][name], measured["wall_ratio_to_login_only"][name]
+        verdict = "within" if ratio <= measured["limit"] else "ABOVE"
+        lines.append(
+            f"{words} : page that only checks the login = {ratio} CPU, {wall} wall"
+            f" ({verdict} the limit of {measured['limit']}), medians of {measured['rounds']}"
+        )
     return "\n".join(lines)
 
 

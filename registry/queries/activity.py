@@ -40,8 +40,11 @@ from registry.queries.stored_rows import rows_where
 
 def scores_of(*, patient: Patient) -> list[Score]:
     """Return the patient's scores with what they were made of, latest first."""
-    return list(
-        Score.objects.filter(patient=patient).select_related("detail").order_by("-assessed_on", "score")
+    return rows_where(
+        Score,
+        "t.patient_id = %(patient)s ORDER BY t.assessed_on DESC, t.score",
+        related=["detail"],
+        patient=patient.pk,
     )
 
 
@@ -71,11 +74,11 @@ def of_section(treatments: Iterable[Treatment], *, section: str) -> list[Treatme
 
 def treatment_answers_of(*, patient: Patient) -> list[TreatmentAnswer]:
     """Return what was answered at visits about treatments of every section, latest visit first."""
-    return list(
-        TreatmentAnswer.objects.filter(patient=patient)
-        .select_related("visit")
-        .only("patient", "treatment", "section", "answer", "visit__visited_on")
-        .order_by("-visit__visited_on", "pk")
+    return rows_where(
+        TreatmentAnswer,
+        "t.patient_id = %(patient)s ORDER BY visit.visited_on DESC, t.id",
+        related=["visit"],
+        patient=patient.pk,
     )
 
 

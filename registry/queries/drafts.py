@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Q
 
 from registry.models import Draft, Patient, User
+from registry.queries.stored_rows import rows_where
 
 # A draft that nobody touches is asked about, then let go: docs/decisions/0032. Who cannot be asked any more,
 # because the account ended or the patient left the site, loses the time of asking only.
@@ -81,7 +82,14 @@ class OldDrafts:
 
 def draft_of(*, user: User, patient: Patient, key: str) -> Draft | None:
     """Return what the person typed in this form and has neither saved nor discarded."""
-    return Draft.objects.filter(user=user, patient=patient, key=key, payload__isnull=False).first()
+    found = rows_where(
+        Draft,
+        "t.user_id = %(user)s AND t.patient_id = %(patient)s AND t.key = %(key)s AND t.payload IS NOT NULL",
+        user=user.pk,
+        patient=patient.pk,
+        key=key,
+    )
+    return found[0] if found else None
 
 
 def was_stored(*, user: User, patient: Patient, key: str, form: UUID, digest: str) -> bool:

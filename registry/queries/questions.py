@@ -29,6 +29,7 @@ from registry.monitoring.question_lifecycle import (
     days_past_due,
 )
 from registry.queries.fact_values import FactShown, Place, current_results, facts_shown
+from registry.queries.stored_rows import rows_where
 
 PAGE_SIZE = 50
 # What the address of the list may ask for.
@@ -196,7 +197,13 @@ def open_by_fact(*, patient: Patient) -> dict[str, Question]:
 
     One query, and one more when a result is asked about.
     """
-    found = {question.fact: question for question in open_questions(patient=patient)}
+    waiting = rows_where(
+        Question,
+        "t.patient_id = %(patient)s AND t.state = ANY (%(pending)s) ORDER BY t.asked_at, t.id",
+        patient=patient.pk,
+        pending=list(PENDING),
+    )
+    found = {question.fact: question for question in waiting}
     roots = {}
     for key in found:
         if key.startswith("result:"):

@@ -13,6 +13,7 @@ from registry.clinical.analytes import ANALYTES
 from registry.clinical.visit_contact import CONTACT_MODES
 from registry.models import AuditEvent, LabResult, Patient, SecurityEvent, Signature, User, Visit
 from registry.queries.locks import Target, open_questions
+from registry.queries.stored_rows import rows_where
 
 # Without any of these the rules about blood counts see nothing of a visit (rules.md, CYT-1).
 _COUNTS = ("ANC", "HGB", "PLT")
@@ -100,9 +101,14 @@ def signatures_of(*, patient: Patient) -> tuple[SignatureLine, ...]:
 
 def latest_signature(*, visit: Visit) -> SignatureLine | None:
     """Return the latest signature of the visit as the triggers noted it, or None. One query."""
-    found = Signature.objects.filter(visit=visit).select_related("voided_by").defer("content")
-    latest = found.order_by("-pk").first()
-    return None if latest is None else _as_noted(latest)
+    found = rows_where(
+        Signature,
+        "t.visit_id = %(visit)s ORDER BY t.id DESC LIMIT 1",
+        related=["voided_by"],
+        without="content",
+        visit=visit.pk,
+    )
+    return _as_noted(found[0]) if found else None
 
 
 def signed_visits(*, patient: Patient) -> Mapping[int, SignatureLine]:

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import QuerySet
 
 from registry.clinical.visit_windows import UNSCHEDULED, ScheduleVersion, VisitWindow, planned_windows
 from registry.models import (
@@ -161,20 +160,26 @@ def recorded_visit(*, course: Course, code: str) -> Visit | None:
     """Return the recorded visit of this code; an unscheduled one is never meant by its code alone."""
     if code == UNSCHEDULED:
         return None
-    return _visit_of(course, Visit.objects.filter(course=course, code=code))
+    return _visit_of(course, "t.code = %(code)s", code=code)
 
 
 def unscheduled_visit(*, course: Course, on: date) -> Visit | None:
     """Return the unscheduled visit of this day."""
-    return _visit_of(course, Visit.objects.filter(course=course, code=UNSCHEDULED, visited_on=on))
+    return _visit_of(course, "t.code = %(code)s AND t.visited_on = %(on)s", code=UNSCHEDULED, on=on)
 
 
-def _visit_of(course: Course, found: QuerySet[Visit]) -> Visit | None:
+def _visit_of(course: Course, condition: str, **values: Any) -> Visit | None:
     """The visit with who entered it and what it answered about new events; course and patient are known."""
-    visit = found.select_related("entered_by", "new_events_answer").first()
-    if visit is not None:
+    found = rows_where(
+        Visit,
+        f"t.course_id = %(course)s AND {condition} ORDER BY t.id LIMIT 1",
+        related=["entered_by", "new_events_answer"],
+        course=course.pk,
+        **values,
+    )
+    for visit in found:
         visit.course, visit.patient = course, course.patient
-    return visit
+    return found[0] if found else None
 
 
 @dataclass(frozen=True, slots=True)

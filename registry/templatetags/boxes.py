@@ -1,27 +1,27 @@
 """Boxes of long forms, written by hand: an include for each of a hundred boxes costs more than the page.
 
-Every value is escaped by `format_html`. `typed` is a field with `id`, `name`, `label`, `value` and `errors`.
+Every value is escaped by `filled`. `typed` is a field with `id`, `name`, `label`, `value` and `errors`.
 """
 
 from typing import Any
 
 from django import template
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+
+from registry.templatetags.markup import NOTHING, filled, joined
 
 register = template.Library()
 
 _WRONG = mark_safe(" field--wrong")
-_NOTHING = mark_safe("")
 
 
 @register.simple_tag
 def typed_box(typed: Any, label: str, css: str = "input--short", mode: str = "") -> SafeString:
     """One text box with its label above and its errors between."""
-    return format_html(
+    return filled(
         '<div class="field{}"><label for="{}">{}</label>{}<input class="{}" id="{}" name="{}" value="{}"'
         ' autocomplete="off"{}{}></div>',
-        _WRONG if typed.errors else _NOTHING,
+        _WRONG if typed.errors else NOTHING,
         typed.id,
         label,
         errors_of(typed),
@@ -29,7 +29,7 @@ def typed_box(typed: Any, label: str, css: str = "input--short", mode: str = "")
         typed.id,
         typed.name,
         typed.value,
-        format_html(' inputmode="{}"', mode) if mode else _NOTHING,
+        filled(' inputmode="{}"', mode) if mode else NOTHING,
         described(typed),
     )
 
@@ -37,17 +37,16 @@ def typed_box(typed: Any, label: str, css: str = "input--short", mode: str = "")
 def errors_of(typed: Any) -> SafeString:
     """The errors of a field, with the id by which it is described."""
     if not typed.errors:
-        return _NOTHING
-    words = format_html_join(
-        "",
-        '<p class="wrong"><span class="visually-hidden">Error: </span>{}</p>',
-        ((error,) for error in typed.errors),
+        return NOTHING
+    words = joined(
+        filled('<p class="wrong"><span class="visually-hidden">Error: </span>{}</p>', error)
+        for error in typed.errors
     )
-    return format_html('<div id="{}_error">{}</div>', typed.id, words)
+    return filled('<div id="{}_error">{}</div>', typed.id, words)
 
 
 def described(typed: Any) -> SafeString:
     """The attributes that lead from a wrong field to its errors."""
     if not typed.errors:
-        return _NOTHING
-    return format_html(' aria-invalid="true" aria-describedby="{}_error"', typed.id)
+        return NOTHING
+    return filled(' aria-invalid="true" aria-describedby="{}_error"', typed.id)

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - a line of markup is read as one
-"""The widgets of every form and the field around each as HTML: by hand, every value escaped by `format_html`.
+"""The widgets of every form and the field around each as HTML: by hand, every value escaped by `filled`.
 
 Django asks its form renderer for each of them by the name of a template. A template with its includes costs
 ten times as much as one format of a string, and a page has dozens (docs/decisions/0023). What is not listed
@@ -7,21 +7,21 @@ here is drawn by its template as before; `{{ form.name.as_field_group }}` draws 
 to it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.forms import BoundField
 from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+
+from registry.templatetags.markup import NOTHING, filled, joined
 
 # Names of our own, given to a widget as its `template_name`; no file has them.
 CHOICES: Final = "drawn/choices"
 DATE_PARTS: Final = "drawn/date_parts"
 FIELD: Final = "drawn/field"
 
-_EMPTY: Final = mark_safe("")
 _CHECKED: Final = mark_safe(" checked")
 _NUMERIC: Final = mark_safe(' inputmode="numeric"')
 _INLINE: Final = mark_safe(" choices--inline")
@@ -57,56 +57,51 @@ def field_html(field: BoundField) -> SafeString:
     errors = field.errors
     parts: dict[str, Any] = {
         "label": field.label,
-        "wrong": _WRONG if errors else _EMPTY,
-        "hint": format_html('<p class="hint" id="{}_helptext">{}</p>', field.auto_id, field.help_text)
+        "wrong": _WRONG if errors else NOTHING,
+        "hint": filled('<p class="hint" id="{}_helptext">{}</p>', field.auto_id, field.help_text)
         if field.help_text
-        else _EMPTY,
-        "errors": format_html(
+        else NOTHING,
+        "errors": filled(
             '<div id="{}_error">{}</div>',
             field.auto_id,
-            format_html_join("", _ERROR, ((error,) for error in errors)),
+            joined(filled(_ERROR, error) for error in errors),
         )
         if errors
-        else _EMPTY,
+        else NOTHING,
         "widget": field.as_widget(),
     }
     if not field.use_fieldset:
-        return format_html(_SINGLE, id=field.id_for_label, **parts)
+        return filled(_SINGLE, id=field.id_for_label, **parts)
     described = field.aria_describedby
-    return format_html(
+    return filled(
         _GROUP,
-        described=format_html(' aria-describedby="{}"', described) if described else _EMPTY,
+        described=filled(' aria-describedby="{}"', described) if described else NOTHING,
         **parts,
     )
 
 
 def _attributes(found: Mapping[str, Any]) -> SafeString:
-    return _joined(
-        format_html(" {}", name) if value is True else format_html(' {}="{}"', name, value)
+    return joined(
+        filled(" {}", name) if value is True else filled(' {}="{}"', name, value)
         for name, value in found.items()
         if value is not False
     )
 
 
-def _joined(pieces: Iterator[SafeString]) -> SafeString:
-    # Every piece was escaped by format_html when it was made.
-    return mark_safe("".join(pieces))  # noqa: S308
-
-
 def _input(widget: Widget) -> SafeString:
     value = widget["value"]
-    return format_html(
+    return filled(
         '<input type="{}" name="{}"{}{}>',
         widget["type"],
         widget["name"],
-        _EMPTY if value is None else format_html(' value="{}"', value),
+        NOTHING if value is None else filled(' value="{}"', value),
         _attributes(widget["attrs"]),
     )
 
 
 def _textarea(widget: Widget) -> SafeString:
     # The browser drops one line break after the tag; without it, one of the text's own would be lost.
-    return format_html(
+    return filled(
         '<textarea name="{}"{}>\n{}</textarea>',
         widget["name"],
         _attributes(widget["attrs"]),
@@ -115,17 +110,17 @@ def _textarea(widget: Widget) -> SafeString:
 
 
 def _select(widget: Widget) -> SafeString:
-    return format_html(
+    return filled(
         '<select name="{}"{}>{}</select>',
         widget["name"],
         _attributes(widget["attrs"]),
-        _joined(_group(name, options) for name, options, _ in widget["optgroups"]),
+        joined(_group(name, options) for name, options, _ in widget["optgroups"]),
     )
 
 
 def _group(name: str | None, options: list[Widget]) -> SafeString:
-    drawn = _joined(
-        format_html(
+    drawn = joined(
+        filled(
             '<option value="{}"{}>{}</option>',
             option["value"],
             _attributes(option["attrs"]),
@@ -133,24 +128,24 @@ def _group(name: str | None, options: list[Widget]) -> SafeString:
         )
         for option in options
     )
-    return format_html('<optgroup label="{}">{}</optgroup>', name, drawn) if name else drawn
+    return filled('<optgroup label="{}">{}</optgroup>', name, drawn) if name else drawn
 
 
 def _choices(widget: Widget) -> SafeString:
     """Radio buttons or ticks with the words as part of the target."""
-    required = mark_safe(" required") if widget["required"] else _EMPTY
-    return format_html(
+    required = mark_safe(" required") if widget["required"] else NOTHING
+    return filled(
         '<div class="choices{}">{}</div>',
-        _INLINE if widget["attrs"].get("data_inline") else _EMPTY,
-        _joined(
-            format_html(
+        _INLINE if widget["attrs"].get("data_inline") else NOTHING,
+        joined(
+            filled(
                 _CHOICE,
                 id=option["attrs"].get("id", ""),
                 type=option["type"],
                 name=option["name"],
                 value=option["value"],
-                checked=_CHECKED if option["selected"] else _EMPTY,
-                required=required if option["type"] == "radio" else _EMPTY,
+                checked=_CHECKED if option["selected"] else NOTHING,
+                required=required if option["type"] == "radio" else NOTHING,
                 label=option["label"],
             )
             for _, options, _ in widget["optgroups"]
@@ -162,20 +157,20 @@ def _choices(widget: Widget) -> SafeString:
 def _date_parts(widget: Widget) -> SafeString:
     """Day, month and year. Focus never jumps by itself."""
     attributes = widget["attrs"]
-    focus = mark_safe(" autofocus") if attributes.get("autofocus") else _EMPTY
-    invalid = mark_safe(' aria-invalid="true"') if "aria-invalid" in attributes else _EMPTY
-    return format_html(
+    focus = mark_safe(" autofocus") if attributes.get("autofocus") else NOTHING
+    invalid = mark_safe(' aria-invalid="true"') if "aria-invalid" in attributes else NOTHING
+    return filled(
         '<div class="date-parts">{}</div>',
-        _joined(
-            format_html(
+        joined(
+            filled(
                 _PART,
                 id=part["attrs"].get("id", ""),
                 words=words,
                 kind=kind,
                 name=part["name"],
-                value=_EMPTY if part["value"] is None else part["value"],
-                mode=_EMPTY if kind == "month" else _NUMERIC,
-                focus=focus if kind == "day" else _EMPTY,
+                value=NOTHING if part["value"] is None else part["value"],
+                mode=NOTHING if kind == "month" else _NUMERIC,
+                focus=focus if kind == "day" else NOTHING,
                 invalid=invalid,
             )
             for part, (words, kind) in zip(widget["subwidgets"], _PARTS, strict=True)

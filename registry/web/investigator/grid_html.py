@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - a line of markup is read as one
-"""The rows of the laboratory grid as HTML: written by hand, every value escaped by `format_html`.
+"""The rows of the laboratory grid as HTML: written by hand, every value escaped by `filled`.
 
 Not a template: the page has 27 rows of a dozen places each, and Django's template nodes cost thirty times
 as much as one format of a string (docs/decisions/0023). The live check sends the same words.
@@ -7,21 +7,22 @@ as much as one format of a string (docs/decisions/0023). The live check sends th
 
 from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
+from html import escape
 from typing import Final
 
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from registry.clinical.analytes import ANALYTES
+from registry.clinical.short_names import short_name
 from registry.clinical.units import unit_label
+from registry.templatetags.markup import NOTHING, filled, joined
 from registry.templatetags.words import study_day
 from registry.web.investigator.lab_rows import ResultRow
 
-_EMPTY: Final = mark_safe("")
 _ROW: Final = (
     '<tbody id="row-{p}" data-analyte="{key}"><tr{wrong}>'
-    '<th scope="row">{name}<small>{key}</small>{result}</th>'
+    '<th scope="row">{name}{short}{result}</th>'
     '<td data-label="Value"><input type="text" inputmode="decimal" class="input--short" id="id_{p}-value"'
     ' name="{p}-value" value="{value}" maxlength="100" autocomplete="off" aria-label="{name}: Value"{at_value}></td>'
     '<td data-label="Unit"><select id="id_{p}-unit" name="{p}-unit" aria-label="{name}: Unit"{at_unit}>'
@@ -41,35 +42,53 @@ _ROW: Final = (
     '<td data-label="Last value" class="grid__last">{last}</td></tr>{words}</tbody>'
 )
 
+_FIX: Final = (
+    '<button class="button button--quiet button--small" name="step" value="use {key} {unit} {text}"'
+    ' data-use="{key}" data-value="{text}" data-unit="{unit}">Use {words}'
+    '<span class="visually-hidden"> for {name}</span></button>'
+)
+
 
 def rows_html(rows: Sequence[ResultRow], *, day_zero: date) -> SafeString:
     """Return the rows, each a `tbody` of its own with what is said of it below."""
-    return mark_safe("".join(row_html(row, day_zero=day_zero) for row in rows))  # noqa: S308 - joined of safe
+    return joined(row_html(row, day_zero=day_zero) for row in rows)
+
+
+@cache
+def _markup_of(analyte: str) -> str:
+    """The row of an analyte with what its name alone says; the rest is filled in for each row."""
+    short = short_name(analyte)
+    own = {
+        "{p}": f"lab-{analyte}",
+        "{key}": analyte,
+        "{name}": escape(ANALYTES[analyte].name),
+        "{short}": f"<small>{short}</small>" if short else "",
+    }
+    markup = _ROW
+    for place, words in own.items():
+        markup = markup.replace(place, words)
+    return markup
 
 
 def row_html(row: ResultRow, *, day_zero: date) -> SafeString:
     """Return one row with what is said of it."""
     typed = row.typed
-    prefix = f"lab-{row.analyte.key}"
     result = typed.get("result", "")
-    return format_html(
-        _ROW,
-        p=prefix,
-        key=row.analyte.key,
-        name=row.analyte.name,
-        wrong=mark_safe(' class="grid__wrong"') if row.errors else _EMPTY,
-        result=format_html('<input type="hidden" name="{}-result" value="{}">', prefix, result)
+    return filled(
+        _markup_of(row.analyte.key),
+        wrong=mark_safe(' class="grid__wrong"') if row.errors else NOTHING,
+        result=filled('<input type="hidden" name="{}" value="{}">', row.name("result"), result)
         if result
-        else _EMPTY,
+        else NOTHING,
         value=typed.get("value", ""),
         units=_options(row.analyte.key, typed.get("unit", "")),
         lower=typed.get("lower_limit", ""),
         upper=typed.get("upper_limit", ""),
         grade=grade_html(row),
-        missing=mark_safe(" checked") if row.is_missing else _EMPTY,
+        missing=mark_safe(" checked") if row.is_missing else NOTHING,
         not_done=typed.get("not_done", ""),
         day=typed.get("collected_on", ""),
-        day_open=mark_safe(" open") if typed.get("collected_on") else _EMPTY,
+        day_open=mark_safe(" open") if typed.get("collected_on") else NOTHING,
         at_value=_described(row, "value"),
         at_unit=_described(row, "unit"),
         at_lower=_described(row, "lower_limit"),
@@ -84,72 +103,64 @@ def row_html(row: ResultRow, *, day_zero: date) -> SafeString:
 def grade_html(row: ResultRow) -> SafeString:
     """Return the grade in words, and the value in the canonical unit where it was typed in another."""
     if not (row.grade or row.canonical):
-        return _EMPTY
-    grade = format_html('<span class="flag">{}</span>', row.grade) if row.grade else _EMPTY
-    canonical = format_html("<small>{}</small>", row.canonical) if row.canonical else _EMPTY
-    return format_html("{}{}", grade, canonical)
+        return NOTHING
+    grade = filled('<span class="flag">{}</span>', row.grade) if row.grade else NOTHING
+    canonical = filled("<small>{}</small>", row.canonical) if row.canonical else NOTHING
+    return filled("{}{}", grade, canonical)
 
 
 def words_html(row: ResultRow) -> SafeString:
     """Return what is said of a row: it needs the width of the table, seven words to a column are a wall."""
     if not (row.errors or row.question or row.also or row.fixes or _kept_reason(row)):
-        return _EMPTY
+        return NOTHING
     parts = [_errors(row), _answers(row), _also(row)]
-    return format_html(
+    return filled(
         '<tr class="grid__words{}"><td></td><td colspan="6">{}</td></tr>',
         " grid__wrong" if row.errors else "",
-        format_html_join("", "{}", ((part,) for part in parts)),
+        joined(parts),
     )
 
 
 def _errors(row: ResultRow) -> SafeString:
-    return format_html_join(
-        "",
-        '<div id="id_{}_error">{}</div>',
-        (
-            (
-                row.name(field),
-                format_html_join(
-                    "",
-                    '<p class="{}">{}</p>',
-                    (("doubted" if w == row.question else "wrong", w) for w in words),
-                ),
-            )
-            for field, words in row.errors.items()
-        ),
+    return joined(
+        filled(
+            '<div id="id_{}_error">{}</div>',
+            row.name(field),
+            joined(
+                filled('<p class="{}">{}</p>', "doubted" if each == row.question else "wrong", each)
+                for each in words
+            ),
+        )
+        for field, words in row.errors.items()
     )
 
 
 def _answers(row: ResultRow) -> SafeString:
     """The likely fixes as buttons, and the place to say why the value is right nevertheless."""
-    buttons = format_html_join(
-        " ",
-        '<button class="button button--quiet button--small" name="step" value="use {} {} {}"'
-        ' data-use="{}" data-value="{}" data-unit="{}">Use {}<span class="visually-hidden"> for {}</span></button>',
+    buttons = joined(
         (
-            (
-                row.analyte.key,
-                fix.unit,
-                fix.text,
-                row.analyte.key,
-                fix.text,
-                fix.unit,
-                fix.words,
-                row.analyte.name,
+            filled(
+                _FIX,
+                key=row.analyte.key,
+                unit=fix.unit,
+                text=fix.text,
+                words=fix.words,
+                name=row.analyte.name,
             )
             for fix in row.fixes
             if not row.is_answered
         ),
+        between=" ",
     )
-    reason = _EMPTY
+    reason = NOTHING
     if row.question:
-        reason = format_html(
+        reason = filled(
             '<details class="sure"{opened}><summary>{words} is right – say why</summary>'
             '<input type="hidden" name="{p}-sure" value="{sure}">'
             '<label for="id_{p}-right_because">Why is it right?</label>'
             '<input type="text" id="id_{p}-right_because" name="{p}-right_because" value="{reason}" maxlength="500"'
             ' autocomplete="off" class="input--reason"{at}></details>',
-            opened=mark_safe(" open") if row.text("right_because") else _EMPTY,
+            opened=mark_safe(" open") if row.text("right_because") else NOTHING,
             words=row.sure_words,
             p=f"lab-{row.analyte.key}",
             sure=row.sure_of,
@@ -157,15 +168,15 @@ def _answers(row: ResultRow) -> SafeString:
             at=_described(row, "right_because"),
         )
     elif kept := _kept_reason(row):
-        reason = format_html(
+        reason = filled(
             '<p class="quiet">Right because: {}</p><input type="hidden" name="{}" value="{}">',
             kept,
             row.name("right_because"),
             kept,
         )
     if not (buttons or reason):
-        return _EMPTY
-    return format_html('<div class="answers">{}{}</div>', buttons, reason)
+        return NOTHING
+    return filled('<div class="answers">{}{}</div>', buttons, reason)
 
 
 def _kept_reason(row: ResultRow) -> str:
@@ -177,24 +188,25 @@ def _kept_reason(row: ResultRow) -> str:
 
 
 def _also(row: ResultRow) -> SafeString:
-    return format_html_join(
-        "",
-        '<p class="quiet">Also recorded: {} {}</p>',
-        ((result.entered_value, unit_label(result.entered_unit)) for result in row.also),
+    return joined(
+        filled(
+            '<p class="quiet">Also recorded: {} {}</p>', result.entered_value, unit_label(result.entered_unit)
+        )
+        for result in row.also
     )
 
 
 def _described(row: ResultRow, field: str) -> SafeString:
     if field not in row.errors:
-        return _EMPTY
-    return format_html(' aria-invalid="true" aria-describedby="id_{}_error"', row.name(field))
+        return NOTHING
+    return filled(' aria-invalid="true" aria-describedby="id_{}_error"', row.name(field))
 
 
 def _last(row: ResultRow, day_zero: date) -> SafeString:
     previous = row.previous
     if previous is None:
         return _NO_LAST
-    return format_html(
+    return filled(
         '<span class="number">{} {}</span><small>{}</small>',
         previous.entered_value,
         unit_label(previous.entered_unit),
@@ -215,16 +227,13 @@ def _options(analyte: str, selected: str) -> SafeString:
     # Spellings of one unit read the same (10*9/L, 10^9/L), and two lines alike are a riddle: one is shown,
     # the others stay in the list, since a laboratory's remembered unit may be spelled so.
     shown = {unit_label(unit): unit for unit in reversed(units)} | {unit_label(selected): selected}
-    return format_html_join(
-        "",
-        '<option value="{}"{}{}>{}</option>',
-        (
-            (
-                unit,
-                " selected" if unit == selected else "",
-                "" if shown[unit_label(unit)] == unit else " hidden",
-                unit_label(unit),
-            )
-            for unit in units
-        ),
+    return joined(
+        filled(
+            '<option value="{}"{}{}>{}</option>',
+            unit,
+            " selected" if unit == selected else "",
+            "" if shown[unit_label(unit)] == unit else " hidden",
+            unit_label(unit),
+        )
+        for unit in units
     )

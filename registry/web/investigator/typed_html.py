@@ -1,25 +1,24 @@
 # ruff: noqa: E501 - a line of markup is read as one
-"""The many small fields of the further sections as HTML, every value escaped by `format_html`.
+"""The many small fields of the further sections as HTML, every value escaped by `filled`.
 
 Not templates, for the reason of grid_html.py: a hundred places on a page, and a template node costs thirty
 times as much as one format of a string (docs/decisions/0023).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from registry.clinical.disease_activity import Item
 from registry.templatetags.boxes import described, errors_of, typed_box
+from registry.templatetags.markup import NOTHING, filled, joined
 from registry.web.investigator.typed import Typed
 
 Pairs = tuple[tuple[str, str], ...]
 Groups = tuple[tuple[str, Pairs], ...]
 
-_EMPTY: Final = mark_safe("")
 _CHECKED: Final = mark_safe(" checked")
 _WRONG: Final = mark_safe(" field--wrong")
 _CHOICE: Final = '<div class="field{wrong}"><label for="{id}">{label}</label>{errors}<select id="{id}" name="{name}"{at}>{options}</select></div>'
@@ -30,11 +29,6 @@ _LEVEL: Final = '<div class="item{wrong}"><label for="{id}">{label}</label>{erro
 _ANTIBODY: Final = '<li><span class="antibodies__name">{label}</span> <select id="{id}" name="{name}" aria-label="{label}">{options}</select> <input class="input--short" id="{titre_id}" name="{titre_name}" value="{titre}" aria-label="{label}, titre" placeholder="1:320" autocomplete="off"{at}>{errors}{last}</li>'
 
 
-def joined(pieces: Iterable[SafeString]) -> SafeString:
-    # Every piece was escaped by format_html when it was made.
-    return mark_safe("".join(pieces))  # noqa: S308
-
-
 def box(typed: Typed, *, label: str, css: str = "input--short", mode: str = "") -> SafeString:
     """One text box with its label above and its errors."""
     return typed_box(typed, label, css, mode)
@@ -42,30 +36,32 @@ def box(typed: Typed, *, label: str, css: str = "input--short", mode: str = "") 
 
 @lru_cache(maxsize=64)
 def _options(pairs: Pairs, groups: Groups) -> SafeString:
-    one = '<option value="{}">{}</option>'
     inside = joined(
-        format_html('<optgroup label="{}">{}</optgroup>', label, format_html_join("", one, options))
-        for label, options in groups
+        filled('<optgroup label="{}">{}</optgroup>', label, _listed(options)) for label, options in groups
     )
-    return joined([format_html_join("", one, pairs), inside])
+    return joined([_listed(pairs), inside])
+
+
+def _listed(pairs: Pairs) -> SafeString:
+    return joined(filled('<option value="{}">{}</option>', key, words) for key, words in pairs)
 
 
 def options_html(pairs: Pairs, *, chosen: str, groups: Groups = ()) -> SafeString:
     """The options of a select with the chosen one marked; the plain list is made once."""
     plain = _options(pairs, groups)
-    mark = format_html('<option value="{}">', chosen)
+    mark = filled('<option value="{}">', chosen)
     return mark_safe(plain.replace(mark, f"{mark[:-1]} selected>", 1))  # noqa: S308 - of the two made above
 
 
 def choice(typed: Typed, *, label: str, pairs: Pairs, groups: Groups = ()) -> SafeString:
     """One select with its label above and its errors."""
-    return format_html(
+    return filled(
         _CHOICE,
         id=typed.id,
         name=typed.name,
         label=label,
         options=options_html(pairs, chosen=typed.value, groups=groups),
-        wrong=_WRONG if typed.errors else _EMPTY,
+        wrong=_WRONG if typed.errors else NOTHING,
         errors=errors_of(typed),
         at=described(typed),
     )
@@ -84,13 +80,13 @@ def item(
     }
     if cause is not None:
         options = options_html(tuple(causes.items()), chosen=cause.value)
-        return format_html(_CAUSE, id=cause.id, name=cause.name, options=options, **common)
-    return format_html(
+        return filled(_CAUSE, id=cause.id, name=cause.name, options=options, **common)
+    return filled(
         _TICK,
         name=name,
         key=found.key,
-        serological=mark_safe(" data-serological") if found.is_serological else _EMPTY,
-        checked=_CHECKED if is_ticked else _EMPTY,
+        serological=mark_safe(" data-serological") if found.is_serological else NOTHING,
+        checked=_CHECKED if is_ticked else NOTHING,
         **common,
     )
 
@@ -101,18 +97,18 @@ def step(typed: Typed, *, options: Pairs) -> SafeString:
         "id": typed.id,
         "name": typed.name,
         "label": typed.label,
-        "wrong": _WRONG if typed.errors else _EMPTY,
+        "wrong": _WRONG if typed.errors else NOTHING,
         "errors": errors_of(typed),
     }
     if not options:
-        return format_html(_STEP, value=typed.value, at=described(typed), **common)
+        return filled(_STEP, value=typed.value, at=described(typed), **common)
     listed = (("", "Choose …"), *((key, words[:1].upper() + words[1:]) for key, words in options))
-    return format_html(_LEVEL, options=options_html(listed, chosen=typed.value), **common)
+    return filled(_LEVEL, options=options_html(listed, chosen=typed.value), **common)
 
 
 def antibody(*, label: str, finding: Typed, titre: Typed, findings: Pairs, last: str) -> SafeString:
     """One antibody: what was found, its titre, and what was found before."""
-    return format_html(
+    return filled(
         _ANTIBODY,
         label=label,
         id=finding.id,
@@ -123,5 +119,5 @@ def antibody(*, label: str, finding: Typed, titre: Typed, findings: Pairs, last:
         titre=titre.value,
         at=described(titre),
         errors=errors_of(titre),
-        last=format_html(" <small>Last: {}</small>", last) if last else _EMPTY,
+        last=filled(" <small>Last: {}</small>", last) if last else NOTHING,
     )
