@@ -136,6 +136,7 @@ def _report_events(code: str, *, by: User, past: _Past) -> None:
             started_on=_day(day_zero, 3),
             ended_on=_day(day_zero, 6),
             aware_on=day_zero + timedelta(days=3),
+            serious=False,
             relatedness="certain",
             outcome="recovered",
             facts=CrsFacts(
