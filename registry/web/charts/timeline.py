@@ -133,8 +133,8 @@ def _panel(panel: Panel, days: Days, top: float) -> Iterator[SafeString]:
     levels = [value.value for value in shown] + ([panel.limit] if panel.limit is not None else [])
     scale = value_scale(kind=panel.kind, values=levels, bottom=top + _PANEL, top=top + 8)
     # Below the uppermost tick: the longest names reach as far as the numbers do.
-    yield text(4, top + 30, panel.title, "panel")
-    yield text(4, top + 44, panel.unit, "words")
+    yield text(4, top + 26, panel.title, "panel")
+    yield text(4, top + 40, panel.unit, "words")
     for run in panel.runs:
         yield from _run(run, days, scale)
     for tick in (scale.ticks[0], scale.ticks[len(scale.ticks) // 2], scale.ticks[-1]):
