@@ -22,6 +22,7 @@ FORMS = {
     "event:new": "New adverse event",
     "event": "Adverse event {}",
     "follow_up": "Follow-up of adverse event {}",
+    "correct_event": "Correction of adverse event {}",
     "result": "Correction of a result",
     "annual": "Annual contact {}",
     "enrolment": "Enrolment",

@@ -1,14 +1,25 @@
 """The page of one adverse event: its chain, the facts of its category, what the record says around it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from registry.clinical.event_facts import LicatsFacts
 from registry.clinical.licats import ONSETS, Leaning, leaning, onset_class
 from registry.clinical.partial_dates import PartialDate
 from registry.clinical.study_days import study_day
-from registry.models import AdverseEvent, LabResult, LicatsAdjudication, Patient, Visit, VisitNewEvents
+from registry.models import (
+    AdverseEvent,
+    AuditEvent,
+    LabResult,
+    LicatsAdjudication,
+    Patient,
+    User,
+    Visit,
+    VisitNewEvents,
+)
 from registry.queries.event_chain import (
     DetailsOfReport,
     EventChain,
@@ -45,6 +56,17 @@ class LicatsView:
 
 
 @dataclass(frozen=True, slots=True)
+class Correction:
+    """One change of the first report: columns with what they said and say, by whom, when, why."""
+
+    at: datetime
+    by: str
+    reason: str
+    old: Mapping[str, Any]
+    new: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class EventPage:
     """What the page of one event shows."""
 
@@ -53,6 +75,7 @@ class EventPage:
     told: tuple[DetailsOfReport, ...]
     at_onset: tuple[LabResult, ...]
     licats: LicatsView | None
+    corrections: tuple[Correction, ...]
 
     @property
     def details(self) -> DetailsOfReport | None:
@@ -75,7 +98,24 @@ def event_page(*, patient: Patient, event_id: int) -> EventPage | None:
         licats = _licats(
             patient, chain, day_zero, facts if isinstance(facts, LicatsFacts) else LicatsFacts(), at_onset
         )
-    return EventPage(chain, day_zero, told, at_onset, licats)
+    return EventPage(chain, day_zero, told, at_onset, licats, corrections_of(event=event))
+
+
+def corrections_of(*, event: AdverseEvent) -> tuple[Correction, ...]:
+    """Return how the first report was corrected, oldest first, as the audit trail holds it."""
+    found = AuditEvent.objects.filter(tbl=AdverseEvent._meta.db_table, pk_text=str(event.pk), op="U")
+    events = list(found.order_by("id"))
+    people = User.objects.in_bulk({each.actor_id for each in events if each.actor_id}) if events else {}
+    return tuple(
+        Correction(
+            at=each.at,
+            by=str(people.get(each.actor_id or 0, "The registry")),
+            reason=each.reason or "",
+            old=each.old or {},
+            new=each.new or {},
+        )
+        for each in events
+    )
 
 
 def new_events_answer(*, visit: Visit) -> bool | None:

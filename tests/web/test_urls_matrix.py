@@ -78,6 +78,7 @@ GET = """
     patients/<patient>/events/                    | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/events/<event>/            | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/events/<event>/follow-up/  | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/events/<event>/correct/    | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/enrol/                               | 302    | 200   | 200 | 200   | 403   | 403  | 403   | 403   | 403   | 403   | 302
     patients/consents/                            | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 403   | 403   | 200   | 302
     patients/consents/<study>/versions/           | 302    | 200   | 200 | 200   | 200   | 200  | 200   | 404   | 404   | 404   | 302
@@ -139,6 +140,7 @@ POST = """
     patients/<patient>/results/<result>/          | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/results/check/             | 302    | 200   | 200 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/events/<event>/follow-up/  | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
+    patients/<patient>/events/<event>/correct/    | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/casebook.pdf               | 302    | 200   | 200 | 404   | 200   | 200  | 200   | 404   | 404   | 404   | 302
     patients/<patient>/events/                    | 302    | 422   | 422 | 404   | 403   | 403  | 403   | 404   | 404   | 404   | 302
     patients/<patient>/events/<event>/            | 302    | 403   | 403 | 404   | 404   | 404  | 403   | 404   | 404   | 404   | 302

@@ -1,5 +1,6 @@
 """The forms of adverse events: the first report with the questions of its category, and a follow-up."""
 
+from dataclasses import fields
 from datetime import date
 from typing import Any
 
@@ -111,7 +112,7 @@ class EventForm(RecordForm):
         cleaned = super().clean() or {}
         self._facts = self._answered()
         entry = completed(self.entry())
-        problems = event_problems(patient=self.patient, entry=entry, today=self.today)
+        problems = self._problems(entry)
         doubts = event_doubts(patient=self.patient, entry=entry, first_day_zero=self.first_day_zero)
         asked = unanswered(doubts, entry.kept_because)
         self.is_asked = bool(doubts)
@@ -119,6 +120,9 @@ class EventForm(RecordForm):
             problems = form.add_own_problems(problems)
         self.add_problems([*problems, *asked])
         return cleaned
+
+    def _problems(self, entry: EventEntry) -> list[Problem]:
+        return event_problems(patient=self.patient, entry=entry, today=self.today)
 
     def is_valid(self) -> bool:
         """Judge the questions of the category as well."""
@@ -138,10 +142,10 @@ class EventForm(RecordForm):
 
     def entry(self) -> EventEntry:
         """The event as typed."""
-        found = {**self.cleaned_data}
-        found.pop("submission", None)
+        told = {field.name for field in fields(EventEntry)}
+        found = {name: value for name, value in self.cleaned_data.items() if name in told}
         grade = found.pop("grade", "")
-        outcome = _outcome(found.get("outcome", ""), found.pop("outcome_words", ""))
+        outcome = _outcome(found.get("outcome", ""), self.cleaned_data.get("outcome_words", ""))
         return EventEntry(
             **{
                 **found,
@@ -325,6 +329,12 @@ def hint_of(facts: Facts | None, *, seriousness: tuple[str, ...], outcome: str) 
     if isinstance(facts, LicatsFacts) and facts.pointed_grade:
         return f"The care that was needed is LICATS grade {facts.pointed_grade}."
     return ""
+
+
+def outcome_parts(outcome: str) -> tuple[str, str]:
+    """Return the code and the words of the contract's one text."""
+    code, _, words = outcome.partition(": ")
+    return (code, words) if code in event_lists.OUTCOMES else ("", outcome)
 
 
 def _outcome(code: str, words: str) -> str:

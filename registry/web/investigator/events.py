@@ -21,6 +21,7 @@ from registry.queries.event_page import EventPage, event_page
 from registry.web.drafting import Drafting, drafting
 from registry.web.investigator.check_words import on_its_checks
 from registry.web.investigator.closed import closed
+from registry.web.investigator.event_correction import correction_words
 from registry.web.investigator.event_facts_forms import facts_lines
 from registry.web.investigator.event_forms import EventForm, FollowUpForm, hint_of
 from registry.web.investigator.fields import LongText, Radios, RecordForm, text
@@ -210,6 +211,7 @@ def _event_page(
         "patient": patient,
         "page": page,
         "chain": page.chain,
+        "corrections": correction_words(page.corrections),
         "day_zeros": day_zeros_of(patient=patient),
         "lines": facts_lines(facts),
         "hint": hint_of(facts, seriousness=page.chain.now.seriousness, outcome=page.chain.now.outcome),

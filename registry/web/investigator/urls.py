@@ -8,6 +8,7 @@ from registry.web.investigator import (
     contact,
     drafts,
     enrol,
+    event_correction,
     events,
     live_checks,
     patients,
@@ -85,4 +86,5 @@ urlpatterns = [
     path("<uuid:public_id>/events/", events.events, name="events"),
     path("<uuid:public_id>/events/<int:event_id>/", events.event, name="event"),
     path("<uuid:public_id>/events/<int:event_id>/follow-up/", events.follow_up, name="follow_up"),
+    path("<uuid:public_id>/events/<int:event_id>/correct/", event_correction.correct, name="correct_event"),
 ]

@@ -1,0 +1,160 @@
+"""Correcting the first report of an event on its page: what it said stays one click away."""
+
+import re
+
+import pytest
+
+from registry.models import AdverseEvent, Draft
+from tests import factories
+from tests.web.test_events import address, event_data, new_events
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def person(as_user, coordinator, scene):
+    return as_user(coordinator)
+
+
+@pytest.fixture
+def event(person, scene):
+    person.post(address(scene.patient), event_data())
+    return new_events(scene.patient).get()
+
+
+def place(event):
+    return f"{address(event.patient)}{event.pk}/correct/"
+
+
+def shown(page):
+    """The form as a browser would send it once more: every field with what it shows."""
+    form = page.split('data-draft="')[1].split("</form>")[0]
+    data = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        name, value = re.search(r'name="([^"]*)"', tag), re.search(r'value="([^"]*)"', tag)
+        if name is None or (("radio" in tag or "checkbox" in tag) and "checked" not in tag):
+            continue
+        data.setdefault(name[1], []).append(value[1] if value else "")
+    for name, options in re.findall(r'<select name="([^"]*)".*?>(.*?)</select>', form, re.DOTALL):
+        chosen = re.search(r'<option value="([^"]*)" selected', options)
+        data[name] = chosen[1] if chosen else ""
+    for name, words in re.findall(r'<textarea name="([^"]*)"[^>]*>\s*(.*?)</textarea>', form, re.DOTALL):
+        data[name] = words
+    return data
+
+
+def send(person, event, **typed):
+    page = person.get(place(event)).content.decode()
+    return person.post(place(event), {**shown(page), "step": "save", **typed})
+
+
+def test_the_form_shows_the_report_as_it_is_recorded(person, event):
+    before = AdverseEvent.objects.values().get(pk=event.pk)
+
+    answer = send(person, event, reason="nothing")
+
+    assert answer.status_code == 422
+    assert "Nothing is corrected." in answer.content.decode()
+    assert AdverseEvent.objects.values().get(pk=event.pk) == before
+
+
+def test_a_corrected_onset_shows_and_what_it_said_stays_on_the_page(person, event):
+    onset = {"started_on_day": "12", "started_on_month": "4"}
+    answer = send(person, event, **onset, reason="misread in the letter")
+
+    assert answer.status_code == 302
+    event.refresh_from_db()
+    assert event.started_on == "2024-04-12"
+    page = person.get(answer["Location"]).content.decode()
+    correction = page.split("Corrections of the first report")[1].split("</ul>")[0]
+    for words in ("began on May 2024 → 12 Apr 2024", "misread in the letter", "coordinator"):
+        assert words in correction
+    assert "12 Apr 2024" in page.split("Began</dt>")[1][:80]
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"reason": ""}, "Say why the report was wrong."),
+        ({"term": "", "reason": "x"}, "Write what happened"),
+        ({"started_on_month": "13", "reason": "x"}, "13 is not a month"),
+        ({"aware_on_day": "", "aware_on_month": "", "aware_on_year": "", "reason": "x"}, "became aware"),
+    ],
+)
+def test_what_is_wrong_is_said_and_what_was_typed_comes_back(person, event, typed, words):
+    answer = send(person, event, **{"outcome_words": "seen again", **typed})
+
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "<title>Error: Correct the first report" in page
+    assert words in page or "term" in typed
+    assert 'value="seen again"' in page
+
+
+def test_checking_stores_nothing_and_says_what_would_change(person, event):
+    answer = send(person, event, term="Lymphoma of the skin", reason="x", step="check")
+
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert "Nothing is stored yet" in page
+    table = page.split("What your correction changes</h2>")[1].split("</table>")[0]
+    assert "Cutaneous T-cell lymphoma" in table
+    assert "Lymphoma of the skin" in table
+    event.refresh_from_db()
+    assert event.term == "Cutaneous T-cell lymphoma"
+
+
+def test_of_two_people_the_second_sees_both_and_may_go_on(person, event):
+    opened = shown(person.get(place(event)).content.decode())
+    send(person, event, term="Mycosis fungoides", reason="pathology")
+
+    answer = person.post(place(event), {**opened, "term": "Rash", "reason": "second opinion", "step": "save"})
+
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert "Somebody corrected this report while you were typing" in page
+    table = page.split("What your correction changes</h2>")[1].split("</table>")[0]
+    assert "Mycosis fungoides" in table
+    assert "Rash" in table
+    assert person.post(place(event), {**shown(page), "step": "save"}).status_code == 302
+    event.refresh_from_db()
+    assert event.term == "Rash"
+
+
+def test_an_imported_event_needs_no_day_of_awareness(person, scene):
+    event = factories.make_event(patient=scene.patient, term="Headache", started_on="2024-05")
+
+    assert send(person, event, term="Migraine", reason="pathology").status_code == 302
+
+
+def test_under_a_lock_nothing_is_offered_to_type(person, event):
+    factories.make_lock(patient=event.patient)
+
+    page = person.get(place(event)).content.decode()
+
+    assert "is locked" in page
+    assert "Save the correction" not in page
+
+
+def test_who_does_not_enter_is_not_led_there(as_user, officer, event):
+    page = as_user(officer).get(f"{address(event.patient)}{event.pk}/").content.decode()
+
+    assert "Correct this report" not in page
+    assert as_user(officer).get(place(event)).status_code == 403
+
+
+def test_a_draft_of_a_correction_comes_back_and_ends_with_it(person, event):
+    data = shown(person.get(place(event)).content.decode())
+    person.post(f"/patients/{event.patient.public_id}/drafts/", {**data, "term": "Typed so far"})
+
+    page = person.get(place(event)).content.decode()
+    assert 'value="Typed so far"' in page
+    assert person.post(place(event), {**shown(page), "reason": "x", "step": "save"}).status_code == 302
+
+    assert not Draft.objects.filter(payload__isnull=False).exists()
+
+
+def test_an_event_of_another_patient_is_not_found(person, event, scene):
+    elsewhere = f"{address(scene.low)}{event.pk}/correct/"
+
+    assert person.get(elsewhere).status_code == 404
