@@ -34,6 +34,17 @@ def record(patient):
     return patient
 
 
+@pytest.mark.parametrize("dataset", ["patients", "visits", "lab_results", "adverse_events", "alerts"])
+def test_the_operators_file_keeps_who_shares_nothing_with_the_sponsor(tmp_path, record, dataset):
+    """Decision 34; that the sponsor's own requests leave them out: tests/api/test_sharing.py."""
+    factories.make_consent(
+        patient=record, version=factories.make_consent_version(study=record.study), scopes=("follow_up",)
+    )
+    factories.make_withdrawal(patient=record, scopes=("share_sponsor",))
+
+    assert {row["patient_id"] for row in export_rows(tmp_path, dataset)} == {record.code}
+
+
 @pytest.mark.parametrize("dataset", ALL)
 @pytest.mark.parametrize("format", ["csv", "ndjson"])
 def test_every_dataset_is_written_with_its_manifest(tmp_path, record, dataset, format):
