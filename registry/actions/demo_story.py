@@ -26,7 +26,7 @@ from registry.actions.questions import Asking
 from registry.clinical.event_facts import CrsFacts, InfectionFacts
 from registry.clinical.facts import Fact
 from registry.clinical.partial_dates import PartialDate
-from registry.models import AdverseEvent, Alert, Course, Patient, User, Visit
+from registry.models import AdverseEvent, Alert, Consent, Course, Patient, User, Visit
 from registry.queries.locks import Target
 from registry.queries.signatures import canonical
 
@@ -80,11 +80,13 @@ def _withdraw_research(code: str, *, by: User, past: _Past) -> None:
     with acting(rows=rows_of(by), by=by, origin="form"):
         if (patient := _patient(code)) is None:
             return
+        given = {scope for each in Consent.objects.filter(patient=patient) for scope in each.scopes}
+        taken_back = tuple(scope for scope in ("share_research", "genetics") if scope in given)
+        if not taken_back:
+            return
         consent.withdraw_consent(
             patient=patient,
-            entry=WithdrawalEntry(
-                past.on(60), ("share_research", "genetics"), "Wants no samples to leave the hospital."
-            ),
+            entry=WithdrawalEntry(past.on(60), taken_back, "Wants no samples to leave the hospital."),
             submission=_number("withdrawal"),
             by=by,
             at=past.ago(58),
