@@ -40,8 +40,8 @@ class QuestionsOpen(LockRefused):
     """The lock waits for questions about the target; they are queries/locks.py, questions_in_the_way."""
 
     def __init__(self, count: int):
-        asked = "1 question is" if count == 1 else f"{count} questions are"
-        super().__init__(f"Not locked: {asked} still open about it. Settle them first.")
+        asked, them = ("1 question is", "it") if count == 1 else (f"{count} questions are", "them")
+        super().__init__(f"Not locked: {asked} still open about it. Settle {them} first.")
         self.count = count
 
 

@@ -48,7 +48,8 @@ def test_a_refused_lock_links_to_each_question_in_its_way(desk, scene, level):
     page = answer.content.decode()
     linked, part = obstacles_in(page)
     assert (answer.status_code, RecordLock.objects.count()) == (422, 0)
-    assert "Not locked: 2 questions are still open about it." in page
+    refused = "Not locked: 2 questions are still open about it. Settle them first."
+    assert f'<a href="#obstacles-title">{refused}</a>' in page
     assert linked == [str(first.public_id), str(second.public_id)]
     assert "<strong>VIE-0001</strong> Visit D28, date of the visit" in part
     assert "Which day?" in part

@@ -145,7 +145,7 @@ def test_a_withdrawal_ends_follow_up_and_the_visit_form_refuses_in_words(person,
         "Consent to follow-up data from visits and records was withdrawn on 15 Aug 2024"
         in late.content.decode()
     )
-    assert "Consent withdrawn 15 Aug 2024" in page_of(person, patient, "")
+    assert "Consent withdrawn day 167, 15 Aug 2024" in page_of(person, patient, "")
     assert not Visit.objects.exists()
 
 
@@ -351,7 +351,7 @@ def test_a_further_infusion_says_what_it_moves_and_opens_its_course(person, pati
     saved = person.post(address, {**typed, **again(product, date(2024, 3, 20))})
 
     assert (
-        "1 recorded visit from that day on moves to the new course: D28 of 29 Mar 2024"
+        "1 recorded visit from that day on moves to the new course: Visit D28, day 28, 29 Mar 2024"
         in checked.content.decode()
     )
     assert (checked.status_code, saved.status_code) == (200, 302)
@@ -436,7 +436,7 @@ def test_a_transfer_is_seen_on_the_patients_page_and_the_old_site_finds_nobody(
 
     assert answers == [302, 302]
     assert SiteStay.objects.count() == 2
-    assert "transferred from VIE on 1 Aug 2024" in page_of(as_user(other_site), patient, "")
+    assert "transferred from VIE on day 153, 1 Aug 2024" in page_of(as_user(other_site), patient, "")
     assert as_user(coordinator).get(f"/patients/{patient.public_id}/").status_code == 404
 
 

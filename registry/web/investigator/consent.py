@@ -30,6 +30,7 @@ from registry.queries.consent import (
     withdrawal_of,
 )
 from registry.queries.enrolment import consent_versions_for
+from registry.queries.event_chain import day_zeros_of
 from registry.web.investigator.closed import closed
 from registry.web.investigator.consent_forms import AnnulForm, ConsentForm, VersionForm, WithdrawalForm
 
@@ -109,6 +110,7 @@ def annul(request: HttpRequest, public_id: UUID, withdrawal_id: int) -> HttpResp
         "withdrawal": withdrawal,
         "form": form,
         "problems": form.summary(),
+        "day_zeros": day_zeros_of(patient=patient),
         # Otherwise nothing of the record changes by it, and a lock is no obstacle.
         "closed": closed(request, patient=patient) if ended_follow_up(withdrawal=withdrawal) else None,
     }
@@ -187,6 +189,7 @@ def _page(
         "problems": problems or [],
         "may_enter": may(get_user(request), "enter_record", patient=patient),
         "may_add_version": may(get_user(request), "manage_schedules", patient=patient),
+        "day_zeros": day_zeros_of(patient=patient),
         "closed": stands,
         # Given anew it opens follow-up again, which a lock refuses.
         "closed_to_consent": stands if patient.follow_up_end_reason == "withdrawal" else None,

@@ -24,6 +24,7 @@ from registry.queries.enrolment import (
     products_of,
     sites_to_enrol_at,
 )
+from registry.queries.event_chain import day_zeros_of
 from registry.web.investigator.check_words import on_its_checks
 from registry.web.investigator.closed import closed, closed_sites
 from registry.web.investigator.dates import PartsField
@@ -146,6 +147,7 @@ def end(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "patient": patient,
         "form": form,
         "problems": form.summary() if form.is_bound else [],
+        "day_zeros": day_zeros_of(patient=patient),
         "closed": closed(request, patient=patient),
     }
     status = NOT_ACCEPTED if form.is_bound else 200

@@ -15,6 +15,7 @@ from registry.actions.transfers import MovedMeanwhile, TransferEntry, transfer_p
 from registry.clinical.spoken_dates import spoken
 from registry.clock import now, today
 from registry.models import Site
+from registry.queries.event_chain import day_zeros_of
 from registry.queries.site_stays import other_sites_of, sites_of_study, stays_of
 from registry.web.investigator.check_words import on_its_checks
 from registry.web.investigator.closed import closed
@@ -93,6 +94,7 @@ def transfer(request: HttpRequest, public_id: UUID) -> HttpResponse:
         "patient": patient,
         "form": form,
         "stays": stays_of(patient=patient),
+        "day_zeros": day_zeros_of(patient=patient),
         "problems": form.summary() if form.is_bound else [],
         "closed": closed(request, patient=patient),
     }

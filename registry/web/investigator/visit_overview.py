@@ -11,7 +11,7 @@ from registry.clinical.units import unit_label
 from registry.clinical.visit_contact import CONTACT_MODES
 from registry.clinical.visit_windows import UNSCHEDULED
 from registry.models import Visit
-from registry.templatetags.words import on
+from registry.templatetags.words import study_day
 from registry.web.investigator.dates import read_date
 from registry.web.investigator.lab_grid import ROUTINE
 from registry.web.investigator.visit_forms import VisitSheetForm
@@ -142,14 +142,15 @@ def answers_of(*, place: Place, form: VisitSheetForm) -> list[Answers]:
         if row.entry is not None:
             words = f"{row.entry.value} {unit_label(row.entry.unit)}"
             if row.entry.collected_on != entry.visited_on:
-                words += f", collected {on(row.entry.collected_on)}"
+                words += f", collected {study_day(row.entry.collected_on, place.course.day_zero)}"
             words += f" – {row.grade}" if row.grade else ""
             words += f" – right because: {row.entry.right_because}" if row.question else ""
             labs.append((row.analyte.name, words))
         elif row.missing is not None:
             labs.append((row.analyte.name, f"Not done: {row.missing.reason}"))
     supports = [
-        (_choice(form, support.kind), f"given {on(support.given_on)}") for support in form.new_supports()
+        (_choice(form, support.kind), f"given {study_day(support.given_on, place.course.day_zero)}")
+        for support in form.new_supports()
     ]
     found = [("The visit", visit), ("Laboratory results", labs), ("Transfusions, growth factors", supports)]
     for section in form.sections:

@@ -256,7 +256,7 @@ def _problems(refused: Refused | None) -> list[tuple[str, str]]:
     if refused is None:
         return []
     if refused.words or not isinstance(refused.form, RecordForm):
-        return [("", refused.words)]
+        return [("obstacles-title" if refused.obstacles else "", refused.words)]
     return refused.form.summary()
 
 
