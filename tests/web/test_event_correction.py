@@ -67,7 +67,7 @@ def test_a_corrected_onset_shows_and_what_it_said_stays_on_the_page(person, even
     assert event.started_on == "2024-04-12"
     page = person.get(answer["Location"]).content.decode()
     correction = page.split("Corrections of the first report")[1].split("</ul>")[0]
-    for words in ("began on May 2024 → 12 Apr 2024", "misread in the letter", "coordinator"):
+    for words in ("began on: May 2024 → day 42, 12 Apr 2024", "misread in the letter", "coordinator"):
         assert words in correction
     assert "12 Apr 2024" in page.split("Began</dt>")[1][:80]
 

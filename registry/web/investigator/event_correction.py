@@ -26,9 +26,9 @@ from registry.clinical.partial_dates import PartialDate
 from registry.clinical.refusals import Problem
 from registry.clock import now, today
 from registry.models import AdverseEvent
-from registry.queries.event_chain import chain_of, event_of
+from registry.queries.event_chain import chain_of, day_zero_of, day_zeros_of, event_of
 from registry.queries.event_page import Correction
-from registry.templatetags.words import on
+from registry.templatetags.words import study_day
 from registry.web.drafting import drafting
 from registry.web.investigator.check_words import on_its_checks
 from registry.web.investigator.closed import closed
@@ -105,8 +105,13 @@ class CorrectEventForm(EventForm):
 
     def differences(self) -> list[Said]:
         """Where what was typed is another than what is recorded now; of a form that was judged."""
+        day_zero = day_zero_of(self.event, day_zeros_of(patient=self.patient))
         return [
-            Said(_label(name), in_words(name, getattr(self.event, name)), in_words(name, value))
+            Said(
+                _label(name),
+                in_words(name, getattr(self.event, name), day_zero=day_zero),
+                in_words(name, value, day_zero=day_zero),
+            )
             for name, value in corrected_fields(event=self.event, entry=self.entry()).items()
         ]
 
@@ -164,7 +169,7 @@ def correct(request: HttpRequest, public_id: UUID, event_id: int) -> HttpRespons
     return render(request, "investigator/correct_event.html", context, status=status)
 
 
-def correction_words(corrections: tuple[Correction, ...]) -> list[CorrectionWords]:
+def correction_words(corrections: tuple[Correction, ...], *, day_zero: date | None) -> list[CorrectionWords]:
     """The corrections of a first report in words, oldest first."""
     return [
         CorrectionWords(
@@ -172,7 +177,11 @@ def correction_words(corrections: tuple[Correction, ...]) -> list[CorrectionWord
             each.by,
             each.reason,
             tuple(
-                Said(_label(name), in_words(name, each.old.get(name)), in_words(name, value))
+                Said(
+                    _label(name),
+                    in_words(name, each.old.get(name), day_zero=day_zero),
+                    in_words(name, value, day_zero=day_zero),
+                )
                 for name, value in each.new.items()
                 if name in _SAID
             ),
@@ -181,12 +190,12 @@ def correction_words(corrections: tuple[Correction, ...]) -> list[CorrectionWord
     ]
 
 
-def in_words(name: str, value: object) -> str:
-    """A value of a first report as people read it; empty for what is not told."""
+def in_words(name: str, value: object, *, day_zero: date | None) -> str:
+    """A value of a first report as people read it, a date with its study day; empty for what is not told."""
     if value is None or value == "" or value == []:
         return ""
     if name in _DATES:
-        return on(str(value))
+        return study_day(str(value), day_zero)
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if isinstance(value, list):

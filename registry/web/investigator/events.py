@@ -211,7 +211,7 @@ def _event_page(
         "patient": patient,
         "page": page,
         "chain": page.chain,
-        "corrections": correction_words(page.corrections),
+        "corrections": correction_words(page.corrections, day_zero=page.day_zero),
         "day_zeros": day_zeros_of(patient=patient),
         "lines": facts_lines(facts),
         "hint": hint_of(facts, seriousness=page.chain.now.seriousness, outcome=page.chain.now.outcome),
