@@ -208,7 +208,7 @@ def _row(
         collected_on=entry.collected_on,
         analyte=entry.analyte,
         # 0,4 is kept as 0.4: one spelling of a number in every export.
-        entered_value=f"{read.entered.comparator}{format(read.entered.number, 'f')}",
+        entered_value=read.entered.as_kept,
         entered_unit=entry.unit,
         comparator=read.entered.comparator,
         value=read.canonical,

@@ -66,6 +66,11 @@ class EnteredValue:
     number: Decimal
     text: str
 
+    @property
+    def as_kept(self) -> str:
+        """The result as it is kept and said back: with a decimal point, whatever was typed."""
+        return f"{self.comparator}{format(self.number, 'f')}"
+
 
 @dataclass(frozen=True, slots=True)
 class LabValue:

@@ -155,6 +155,17 @@ def test_the_review_says_what_will_be_raised_and_stores_nothing(as_user, coordin
     assert not scene.patient.alerts.exists()
 
 
+@pytest.mark.parametrize(
+    ("typed", "shown"), [("1,9", "1.9 ×10⁹/L"), ("<0,1", "&lt;0.1 ×10⁹/L"), ("1.90", "1.90 ×10⁹/L")]
+)
+def test_the_review_says_a_value_back_as_it_will_be_kept(as_user, coordinator, scene, typed, shown):
+    data = visit_data(**{"lab-ANC-value": typed, "step": "review"})
+
+    page = as_user(coordinator).post(address(scene.patient), data).content.decode()
+
+    assert f"<dt>Neutrophils</dt><dd>{shown}" in page
+
+
 def test_the_review_leads_back_to_the_form_with_everything_typed(as_user, coordinator, scene):
     data = visit_data(**{"lab-ANC-value": "0.4", "step": "edit"})
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from registry.actions.visits import VisitEntry
 from registry.clinical.analytes import ANALYTES
-from registry.clinical.units import unit_label
+from registry.clinical.units import read_value, unit_label
 from registry.clinical.visit_contact import CONTACT_MODES
 from registry.clinical.visit_windows import UNSCHEDULED
 from registry.models import Visit
@@ -140,7 +140,8 @@ def answers_of(*, place: Place, form: VisitSheetForm) -> list[Answers]:
     labs = []
     for row in form.rows:
         if row.entry is not None:
-            words = f"{row.entry.value} {unit_label(row.entry.unit)}"
+            kept = read_value(row.entry.value, decimal_comma=True).as_kept
+            words = f"{kept} {unit_label(row.entry.unit)}"
             if row.entry.collected_on != entry.visited_on:
                 words += f", collected {study_day(row.entry.collected_on, place.course.day_zero)}"
             words += f" – {row.grade}" if row.grade else ""
