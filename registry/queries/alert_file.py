@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from django.db.models import Max, Prefetch, Q
+from django.db.models import Prefetch, Q, Subquery
 
 from registry.models import (
     AdverseEvent,
@@ -59,16 +60,19 @@ def alert_file(
     visits = tuple(
         Visit.objects.filter(patient_id=patient_id).select_related("course").order_by("visited_on", "pk")
     )
+    sampled = LabResult.objects.filter(patient_id=patient_id, superseded_at__isnull=True)
+    courses = list(
+        Course.objects.filter(patient_id=patient_id)
+        .select_related("infusion__product")
+        .annotate(sampled_on=Subquery(sampled.order_by("-collected_on").values("collected_on")[:1]))
+        .order_by("day_zero")
+    )
     return AlertFile(
         alert=alert,
         moves=tuple(move for move in moves if move.alert_id == alert.pk),
         others=tuple(others),
         earlier_decisions=tuple(move for move in reversed(moves) if move.alert_id != alert.pk),
-        day_zeros=tuple(
-            Course.objects.filter(patient_id=patient_id)
-            .order_by("day_zero")
-            .values_list("day_zero", flat=True)
-        ),
+        day_zeros=tuple(course.day_zero for course in courses),
         results=_results(patient_id, analytes, used_results, from_on, to_on),
         supports=tuple(
             SupportiveTreatment.objects.filter(patient_id=patient_id).order_by("given_on", "kind")
@@ -81,10 +85,11 @@ def alert_file(
             .order_by("started_on", "pk")
         ),
         visits=visits,
-        infusion=Infusion.objects.filter(patient_id=patient_id, course__day_zero=alert.day_zero)
-        .select_related("product")
-        .first(),
-        latest_contact_on=_latest_contact(patient_id, visits),
+        infusion=next(
+            (getattr(course, "infusion", None) for course in courses if course.day_zero == alert.day_zero),
+            None,
+        ),
+        latest_contact_on=_latest_contact(courses, visits),
         dictionary_terms=terms_of_patient(patient_id=patient_id),
     )
 
@@ -100,9 +105,7 @@ def _results(
     )
 
 
-def _latest_contact(patient_id: int, visits: Sequence[Visit]) -> date | None:
-    sampled = LabResult.objects.filter(patient_id=patient_id, superseded_at__isnull=True).aggregate(
-        on=Max("collected_on")
-    )["on"]
+def _latest_contact(courses: Sequence[Any], visits: Sequence[Visit]) -> date | None:
     seen = [visit.visited_on for visit in visits if visit.visited_on and visit.status == "completed"]
-    return max([*seen, *([sampled] if sampled else [])], default=None)
+    sampled = [course.sampled_on for course in courses if course.sampled_on]
+    return max([*seen, *sampled], default=None)

@@ -18,7 +18,7 @@ from django.apps import apps
 from django.db import connection
 from django.db.models import Model
 
-from registry.models import Patient, User
+from registry.models import Patient, Site, Study, User
 
 # Tables with a patient that are no part of the record, each with the reason.
 LEFT_OUT: Mapping[str, str] = MappingProxyType(
@@ -103,7 +103,11 @@ def casebook(*, patient: Patient) -> Casebook:
     """Read the whole record of one patient: two queries, and one for each kind of thing it points to."""
     by_table = {model._meta.db_table: model for model in chapters()}
     rows = _standing_rows(patient, by_table)
-    changes_count = _tell_what_happened(patient, by_table, rows)
+    known: dict[tuple[type[Model], int], Model] = {
+        (Site, patient.site_id): patient.site,
+        (Study, patient.study_id): patient.study,
+    }
+    changes_count = _tell_what_happened(patient, by_table, rows, known)
     top: dict[type[Model], list[BookRow]] = defaultdict(list)
     for row in rows.values():
         above = _above(row, rows)
@@ -112,7 +116,7 @@ def casebook(*, patient: Patient) -> Casebook:
         patient=patient,
         top=top,
         every=rows,
-        names=_names(rows.values(), inside=set(by_table.values())),
+        names=_names(rows.values(), inside=set(by_table.values()), known=known),
         changes_count=changes_count,
     )
 
@@ -131,7 +135,10 @@ def _standing_rows(patient: Patient, by_table: Mapping[str, type[Model]]) -> dic
 
 
 def _tell_what_happened(
-    patient: Patient, by_table: Mapping[str, type[Model]], rows: dict[tuple[str, int], BookRow]
+    patient: Patient,
+    by_table: Mapping[str, type[Model]],
+    rows: dict[tuple[str, int], BookRow],
+    known: dict[tuple[type[Model], int], Model],
 ) -> int:
     """Give each row its making and its changes, and add the rows that were removed; returns the changes."""
     with connection.cursor() as cursor:
@@ -145,6 +152,7 @@ def _tell_what_happened(
         )
         events = cursor.fetchall()
     people = User.objects.in_bulk({event[4] for event in events if event[4] is not None})
+    known |= {(User, pk): user for pk, user in people.items()}
     changes_count = 0
     for table, pk, op, at, actor_id, reason, origin, old, new in events:
         change = RowChange(
@@ -188,15 +196,20 @@ def _above(row: BookRow, rows: Mapping[tuple[str, int], BookRow]) -> BookRow | N
     return None
 
 
-def _names(rows: Iterable[BookRow], *, inside: set[type[Model]]) -> dict[tuple[type[Model], int], str]:
+def _names(
+    rows: Iterable[BookRow], *, inside: set[type[Model]], known: Mapping[tuple[type[Model], int], Model]
+) -> dict[tuple[type[Model], int], str]:
+    """What the rows point to, in words; what was not read yet is asked for, once for each kind of thing."""
     wanted: dict[type[Model], set[int]] = defaultdict(set)
     for row in rows:
         for each in row.model._meta.concrete_fields:
             target = each.related_model
             if isinstance(target, type) and target not in inside and row.columns.get(each.attname):
                 wanted[target].add(row.columns[each.attname])
-    return {
-        (model, pk): str(found)
+    read = {
+        (model, pk): found
         for model, pks in wanted.items()
-        for pk, found in model._default_manager.in_bulk(pks).items()
+        if (missing := {pk for pk in pks if (model, pk) not in known})
+        for pk, found in model._default_manager.in_bulk(missing).items()
     }
+    return {key: str(found) for key, found in {**known, **read}.items()}

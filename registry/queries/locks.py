@@ -6,7 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Concat
 
 from registry.access.roles import holders
 from registry.access.scope import Rows
@@ -215,8 +216,10 @@ def _pending(target: Target) -> QuerySet[Question]:
         number = f"#{visit.pk}" if visit.code == UNSCHEDULED else ""
         form = f"visit:{visit.code}@{visit.course.day_zero}{number}"
         # Superseded ones too: a question keeps the name of the first result.
-        results = visit.lab_results.values_list("pk", flat=True)
-        about = Q(fact=form) | Q(fact__startswith=f"{form}:") | Q(fact__in=[f"result:{pk}" for pk in results])
+        results = visit.lab_results.values(
+            key=Concat(Value("result:"), Cast("pk", TextField()), output_field=TextField())
+        )
+        about = Q(fact=form) | Q(fact__startswith=f"{form}:") | Q(fact__in=results)
         return pending.filter(about, patient=visit.patient_id)
     if target.patient is not None:
         return pending.filter(patient=target.patient)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.db.models import Subquery
 from redis import Redis, RedisError
 
 from registry.models import DueRun, Heartbeat, ScanRun, User, WaitingEvaluation
@@ -88,10 +89,10 @@ def readiness(*, at: datetime) -> tuple[Check, ...]:
 
 
 def chip(*, at: datetime) -> Chip:
-    """Say in one line when the checks ran last, or that they have not. Two queries."""
-    latest = _latest_whole_runs()
+    """Say in one line when the checks ran last, or that they have not. One query."""
+    beat = Heartbeat.objects.filter(name="worker").values("at")
+    latest = _latest_whole_runs(worker_seen_at=Subquery(beat))
     runs = [latest[rule.key] for rule in RULES if rule.key in latest]
-    beat = Heartbeat.objects.filter(name="worker").first()
     if len(runs) < len(RULES):
         return Chip(False, "Alert checks have not run yet. New alerts may be missing.")
     oldest = min(run.finished_at for run in runs if run.finished_at)
@@ -99,7 +100,8 @@ def chip(*, at: datetime) -> Chip:
     in_scope = max(run.patients_in_scope for run in runs)
     failed = sum(run.failure_count for run in runs)
     blind = [rule.title for rule in RULES if not canary_check(rule=rule, run=latest[rule.key]).ok]
-    sign = max(beat.at, oldest) if beat else oldest
+    worker_seen_at: datetime | None = getattr(runs[0], "worker_seen_at", None)
+    sign = max(worker_seen_at, oldest) if worker_seen_at else oldest
     if not all(_is_of_today(run, at) for run in runs) or not is_recent(sign, HEARTBEAT_AGE, at):
         since = oldest if at - oldest > SCAN_AGE else sign
         return Chip(
@@ -129,12 +131,13 @@ def latest_whole_runs() -> list[ScanRun]:
     return [latest[rule.key] for rule in RULES if rule.key in latest]
 
 
-def _latest_whole_runs() -> dict[str, ScanRun]:
+def _latest_whole_runs(**with_: Subquery) -> dict[str, ScanRun]:
     # By the order in which they began: a run leaves the alerts of its date, whatever a clock said.
     runs = (
         ScanRun.objects.filter(
             is_whole=True, finished_at__isnull=False, rule__in=[rule.key for rule in RULES]
         )
+        .annotate(**with_)
         .order_by("rule", "-pk")
         .distinct("rule")
     )

@@ -181,6 +181,12 @@ def icaht_grades(*, record: PackedHistory, as_of: date) -> dict[date, CourseGrad
     return {grades.day_zero: grades for grades in found}
 
 
+def icaht_grades_of(*, patient: Patient, as_of: date) -> dict[date, CourseGrades]:
+    """Return the same of a patient of whom nothing was read yet."""
+    [(_, packed)] = packed_histories(patient_ids=[patient.pk], analytes=("ANC",), reads=frozenset())
+    return icaht_grades(record=packed, as_of=as_of)
+
+
 def history_of(*, patient: Patient) -> History:
     """Return the patient's visits, courses and schedules, as the overdue rule sees them."""
     [(_, packed)] = packed_histories(patient_ids=[patient.pk], analytes=(), reads=overdue_visit.RULE.reads)

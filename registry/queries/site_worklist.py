@@ -123,8 +123,8 @@ def worklist(*, rows: Rows, today_at: TodayAt, most_alerts: int = 10) -> Worklis
     awaited = [line for lines in _awaited(patients, today_at).values() for line in lines]
     later = [line for line in awaited if not line.is_overdue and not line.is_soon]
     alerts = _waiting_alerts().filter(rows.q("patient"))
-    about_visits = alerts.filter(rule=overdue_visit.RULE.key)
     others = alerts.exclude(rule=overdue_visit.RULE.key)
+    counted = alerts.aggregate(all=Count("pk"), overdue=Count("pk", filter=Q(rule=overdue_visit.RULE.key)))
     return Worklist(
         overdue=tuple(
             sorted((line for line in awaited if line.is_overdue), key=lambda line: line.window.closes_on)
@@ -144,8 +144,8 @@ def worklist(*, rows: Rows, today_at: TodayAt, most_alerts: int = 10) -> Worklis
         ),
         next_later=min(later, key=lambda line: line.window.opens_on, default=None),
         alerts=tuple(others.select_related("patient", "patient__site")[:most_alerts]),
-        alert_count=alerts.count(),
-        overdue_alert_count=about_visits.count(),
+        alert_count=counted["all"],
+        overdue_alert_count=counted["overdue"],
         patient_count=sum(
             1 for patient in patients if patient.enrolled_on and not patient.follow_up_ended_on
         ),

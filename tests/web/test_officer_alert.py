@@ -571,7 +571,7 @@ def test_the_page_asks_the_same_number_of_questions_however_long_the_record_is(a
     alerts.acknowledge(alert=alert, by=officer, at=MORNING)
 
     assert questions(person, page_of(alert=alert)) == few
-    assert few <= 45
+    assert few <= 28
 
 
 def test_a_silence_is_drawn_to_the_day_it_was_looked_at(as_user, officer, patient):  # CYT-8

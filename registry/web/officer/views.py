@@ -25,12 +25,10 @@ from registry.models.alert import DECISIONS
 from registry.monitoring.catalogue import RULES
 from registry.queries import monitoring_status, officer_queue, questions
 from registry.queries.alert_evidence import up_to_date
-from registry.queries.judgements import packed_record, standings
-from registry.queries.patient_file import icaht_grades
+from registry.queries.patient_file import icaht_grades_of
 from registry.web.officer import wording
 from registry.web.officer.forms import DecisionForm, FilterForm
 from registry.web.officer.page import page_of
-from registry.web.questions.asking import alert_ask_form
 
 PAGE_SIZE = 50
 _BOX_SIZE = 10
@@ -141,7 +139,6 @@ def _alert_page(request: HttpRequest, seen: Alert, form: DecisionForm, *, status
     up_to_date(alerts=[seen])
     page = page_of(alert=seen)
     today_there = today(time_zone=seen.patient.site.time_zone)
-    record = packed_record(patient=seen.patient)
     is_graded = page.infusion and seen.subject.partition("@")[0] == "ANC"
     return render(
         request,
@@ -156,20 +153,12 @@ def _alert_page(request: HttpRequest, seen: Alert, form: DecisionForm, *, status
             "may_see_patient": may(user, "see_patients", patient=seen.patient),
             "is_mine": seen.decided_by_id == user.pk,
             "neighbours": officer_queue.neighbours(
-                rows=rows, filters=_filter_form(request, rows).filters(), alert=seen
+                rows=rows, filters=_filter_form(request, rows, is_shown=False).filters(), alert=seen
             ),
             "address": _address(request),
-            "standings": standings(
-                patient=seen.patient,
-                record=record,
-                alerts=(seen, *(other.alert for other in page.others)),
-                today=today_there,
-            ),
             "asked": questions.asked_from(alert=seen, at=now()),
-            "ask_form": alert_ask_form(alert=seen)
-            if may(user, "ask_questions", patient=seen.patient)
-            else None,
-            "grades": icaht_grades(record=record, as_of=today_there).get(seen.day_zero)
+            "may_ask": may(user, "ask_questions", patient=seen.patient),
+            "grades": icaht_grades_of(patient=seen.patient, as_of=today_there).get(seen.day_zero)
             if is_graded
             else None,
         },
@@ -177,8 +166,10 @@ def _alert_page(request: HttpRequest, seen: Alert, form: DecisionForm, *, status
     )
 
 
-def _filter_form(request: HttpRequest, rows: Rows) -> FilterForm:
-    sites = [(site.code, f"{site.code} {site.name}") for site in officer_queue.sites(rows=rows)]
+def _filter_form(request: HttpRequest, rows: Rows, *, is_shown: bool = True) -> FilterForm:
+    """The filters of the address; a page that does not show them asks for the sites only to know one."""
+    known = officer_queue.sites(rows=rows) if is_shown or request.GET.get("site") else ()
+    sites = [(site.code, f"{site.code} {site.name}") for site in known]
     return FilterForm(sent=request.GET, sites=list(dict(sites).items()))
 
 
