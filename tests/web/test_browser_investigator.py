@@ -78,55 +78,6 @@ def fill_visit_date(page, day, month, year):
         page.get_by_role("group", name="Date of the visit").get_by_label(part).fill(text)
 
 
-PAGES = {
-    "home": "/",
-    "patients": "/patients/",
-    "patient": "/patients/{id}/",
-    "visit": "/patients/{id}/visits/M6/",
-    "change": "/patients/{id}/visits/M3/",
-    "saved": "/patients/{id}/visits/M3/saved/",
-    "events": "/patients/{id}/events/",
-}
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_reads_well(browse, coordinator, scene, name, width, tmp_path):
-    page = browse(user=coordinator, path=PAGES[name].format(id=scene.patient.public_id), width=width)
-
-    assert page.get_by_role("heading", level=1).is_visible()
-    reads_well(page, name=f"{name}-{width}", tmp_path=tmp_path)
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("form", ["results", "follow-up"])
-def test_a_small_form_reads_well(browse, coordinator, scene, form, width, tmp_path):
-    result = LabResult.objects.filter(patient=scene.patient).first()
-    event = scene.patient.adverse_events.get()
-    path = {"results": f"results/{result.pk}/", "follow-up": f"events/{event.pk}/follow-up/"}[form]
-
-    page = browse(user=coordinator, path=f"/patients/{scene.patient.public_id}/{path}", width=width)
-
-    reads_well(page, name=f"{form}-{width}", tmp_path=tmp_path)
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_login_reads_well(live_server, page, console, settings, db, width, tmp_path):
-    settings.DEMO = True
-    page.set_viewport_size({"width": width, "height": 900})
-
-    page.goto(f"{live_server.url}/account/login/")
-
-    reads_well(page, name=f"login-{width}", tmp_path=tmp_path)
-
-
-def test_the_sponsors_page_reads_well(browse, sponsor, scene, tmp_path):
-    for width in WIDTHS:
-        page = browse(user=sponsor, path="/", width=width)
-
-        reads_well(page, name=f"sponsor-{width}", tmp_path=tmp_path)
-
-
 def test_a_coordinator_signs_in_and_records_the_most_urgent_visit(
     live_server, page, console, coordinator, scene
 ):

@@ -1,10 +1,10 @@
-"""The pages of mails in a real browser: readable wide and narrow, by everyone, without script too."""
+"""The pages of mails in a real browser: what could not be sent is given up by keyboard."""
 
 import pytest
 
 from registry.models import Notification
 from tests.factories import make_dead_letter
-from tests.web.test_officer_browser import WIDTHS, browse, shown_well
+from tests.web.test_officer_browser import browse
 
 __all__ = ["browse"]
 
@@ -30,15 +30,6 @@ def mails(study, officer, lead, manager):
         )
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_mails_that_could_not_be_sent_read_well(browse, manager, mails, width, tmp_path):
-    page = browse(user=manager, path="/notifications/", width=width)
-    page.get_by_text("Give up").first.click()
-
-    assert page.get_by_role("heading", name="Could not be sent").is_visible()
-    shown_well(page, name=f"mails-{width}", tmp_path=tmp_path)
-
-
 def test_a_mail_is_given_up_by_keyboard(browse, manager, mails):
     page = browse(user=manager, path="/notifications/", width=1280)
     page.locator("summary").first.press("Enter")
@@ -46,13 +37,3 @@ def test_a_mail_is_given_up_by_keyboard(browse, manager, mails):
     page.get_by_role("button", name="Give up this mail").first.press("Enter")
 
     assert page.get_by_text("is given up; your reason is kept.").is_visible()
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("actor", ["officer", "sponsor"])
-def test_a_persons_own_mails_read_well(browse, request, mails, actor, width, tmp_path):
-    person = request.getfixturevalue(actor)
-    page = browse(user=person, path="/account/notifications/", width=width)
-
-    assert page.get_by_label("Your mail address").input_value() == person.email
-    shown_well(page, name=f"own-{actor}-{width}", tmp_path=tmp_path)

@@ -95,14 +95,6 @@ def shown_well(page, *, name, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_queue_reads_well(browse, officer, record, width, tmp_path):
-    page = browse(user=officer, path="/alerts/", width=width)
-
-    assert page.get_by_role("heading", level=1).inner_text() == "Alerts"
-    shown_well(page, name=f"queue-{width}", tmp_path=tmp_path)
-
-
 @pytest.mark.parametrize(("width", "is_in_sight"), [(1280, True), (641, True), (640, False), (320, False)])
 def test_the_filters_are_folded_only_where_the_page_is_narrow(browse, officer, record, width, is_in_sight):
     page = browse(user=officer, path="/alerts/", width=width)
@@ -124,26 +116,9 @@ def test_the_first_alert_is_in_sight_on_a_telephone(browse, officer, record):
     assert page.locator("table.alerts tbody tr").first.bounding_box()["y"] < 600
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("rule", ["prolonged_cytopenia", "secondary_malignancy", "overdue_visit"])
-def test_the_review_page_reads_well(browse, officer, record, rule, width, tmp_path):
-    page = browse(user=officer, path=page_of(alert=alert_of(patient=record, rule=rule)), width=width)
-
-    assert page.get_by_role("heading", name="Why flagged").is_visible()
-    shown_well(page, name=f"alert-{rule}-{width}", tmp_path=tmp_path)
-
-
 def test_the_review_page_prints_on_one_page(browse, officer, record, tmp_path):
     page = browse(user=officer, path=page_of(alert=alert_of(patient=record)), width=1280)
 
     printed = page.pdf(format="A4", path=tmp_path / "alert.pdf")
 
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_status_page_reads_well(browse, officer, record, width, tmp_path):
-    page = browse(user=officer, path="/status/", width=width)
-
-    assert page.get_by_role("heading", name="Latest run of each rule").is_visible()
-    shown_well(page, name=f"status-{width}", tmp_path=tmp_path)

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from registry.models import AdverseEvent, Patient, Visit
 from tests import factories
-from tests.web.late import INFUSED_ON, attempt_data, make_late_patient
+from tests.web.late import attempt_data, make_late_patient
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -183,56 +183,6 @@ def test_the_contact_page_reads_well_with_errors_and_attempts(
     expect(page).to_have_title(re.compile("^Error:"))
     assert page.evaluate("document.activeElement.className") == "error-summary"
     reads_well(page, name=f"contact-errors-{width}", tmp_path=tmp_path)
-
-
-@pytest.fixture
-def consented(study, late):
-    version = factories.make_consent_version(study=study)
-    factories.make_consent(patient=late, version=version)
-    factories.make_withdrawal(patient=late, scopes=("share_sponsor",))
-    factories.make_consent_version(study=study, version="2.0", effective_from=INFUSED_ON.replace(year=2024))
-    return late
-
-
-PAGES = {
-    "consent": "/patients/{id}/consent/",
-    "annul": "/patients/{id}/consent/withdrawals/{withdrawal}/",
-    "consents": "/patients/consents/",
-    "enrol": "/patients/enrol/",
-    "infusion": "/patients/{id}/infusions/",
-    "end": "/patients/{id}/end/?reason=lost",
-}
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_of_the_site_reads_well(browse, coordinator, consented, name, width, tmp_path):
-    withdrawal = consented.consent_withdrawals.get().pk
-    path = PAGES[name].format(id=consented.public_id, withdrawal=withdrawal)
-
-    page = browse(user=coordinator, path=path, width=width)
-    for closed in page.locator("details:not([open]) > summary").all():
-        closed.click()
-
-    assert page.get_by_role("heading", level=1).is_visible()
-    reads_well(page, name=f"{name}-{width}", tmp_path=tmp_path)
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["transfer", "versions"])
-def test_a_page_of_the_data_manager_reads_well(
-    browse, manager, consented, other_site_place, name, width, tmp_path
-):
-    path = {
-        "transfer": f"/patients/{consented.public_id}/transfer/",
-        "versions": "/patients/consents/CART-AID/versions/",
-    }
-
-    page = browse(user=manager, path=path[name], width=width)
-    for closed in page.locator("details:not([open]) > summary").all():
-        closed.click()
-
-    reads_well(page, name=f"{name}-{width}", tmp_path=tmp_path)
 
 
 def test_a_patient_is_enrolled_confirmed_by_typing_again(browse, coordinator, late, study, tmp_path):

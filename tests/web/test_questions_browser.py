@@ -55,36 +55,6 @@ def asked(patient, site, manager, officer, coordinator, on_1_september_2024):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("actor", ["coordinator", "manager"])
-def test_the_list_reads_well_on_either_side(browse, request, asked, actor, width, tmp_path):
-    page = browse(user=request.getfixturevalue(actor), path="/questions/", width=width)
-
-    assert page.get_by_role("link", name="Visit D28, date of the visit").is_visible()
-    shown_well(page, name=f"list-{actor}-{width}", tmp_path=tmp_path)
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize(
-    ("actor", "which"), [("coordinator", "open"), ("manager", "answered"), ("officer", "open")]
-)
-def test_a_thread_reads_well_on_either_side(browse, request, asked, actor, which, width, tmp_path):
-    path = f"/questions/{asked[which].public_id}/"
-    page = browse(user=request.getfixturevalue(actor), path=path, width=width)
-
-    assert page.get_by_role("heading", name="What was said").is_visible()
-    shown_well(page, name=f"thread-{actor}-{which}-{width}", tmp_path=tmp_path)
-
-
-@pytest.mark.parametrize("width", WIDTHS)
-def test_asking_reads_well(browse, manager, patient, asked, width, tmp_path):
-    path = f"/patients/{patient.public_id}/ask/?fact=visit:D28@2024-03-01"
-    page = browse(user=manager, path=path, width=width)
-
-    assert page.get_by_label("About").is_visible()
-    shown_well(page, name=f"ask-{width}", tmp_path=tmp_path)
-
-
-@pytest.mark.parametrize("width", WIDTHS)
 def test_an_alert_with_its_questions_reads_well(browse, officer, asked, width, tmp_path):
     page = browse(user=officer, path=f"/alerts/{asked['alert'].public_id}/", width=width)
     page.get_by_text("Ask the site").first.click()
