@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from time import perf_counter
 
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 
 from registry.actions import alerts
 from registry.actions.alerts import Counts, Judged
+from registry.actions.broken_records import Survived
 from registry.actions.wake_ups import note_judgements, replace_notes, withdraw_answers
 from registry.models import ScanFailure, ScanRun
 from registry.monitoring.catalogue import RULES
@@ -124,12 +124,10 @@ def judge_batch(
             asked.append((candidate.patient_id, rule.key))
             began = perf_counter()
             if packed is not None:
-                try:
+                with Survived() as judging:
                     judged[rule.key].append(_judged(rule, candidate, packed, is_kept=True))
-                except SoftTimeLimitExceeded:  # the whole task is to stop; no patient is to blame
-                    raise
-                except Exception as error:  # noqa: BLE001 - one broken record blinds nobody (G-9)
-                    outcomes[rule.key].failures.append(_failure(rule, candidate.patient_id, error))
+                if judging.error is not None:
+                    outcomes[rule.key].failures.append(_failure(rule, candidate.patient_id, judging.error))
             outcomes[rule.key].seconds += perf_counter() - began
 
     def store(these: Sequence[tuple[Rule, Sequence[Judged]]]) -> None:
@@ -161,24 +159,23 @@ def _store(
     """Store everything, or else what can be stored."""
     if sum(len(those) for _, those in judged) == 0:
         return
-    try:
+    with Survived() as storing:
         store(judged)
+    if storing.error is None:
         return
-    except SoftTimeLimitExceeded:
-        raise
-    except Exception:  # the database refused a row (G-9)
-        logger.exception("storing a batch failed, storing rule by rule and patient by patient")
+    # The database refused a row.
+    logger.error(
+        "storing a batch failed, storing rule by rule and patient by patient", exc_info=storing.error
+    )
     for rule, those in judged:
         if len(judged) > 1:
             _store([(rule, those)], store, outcomes)
             continue
         for each in those:
-            try:
+            with Survived() as storing:
                 store([(rule, [each])])
-            except SoftTimeLimitExceeded:
-                raise
-            except Exception as error:  # noqa: BLE001 - one broken record blinds nobody (G-9)
-                outcomes[rule.key].failures.append(_failure(rule, each.patient_id, error))
+            if storing.error is not None:
+                outcomes[rule.key].failures.append(_failure(rule, each.patient_id, storing.error))
 
 
 def judge_unstored(
@@ -196,12 +193,10 @@ def judge_unstored(
         packed = histories.get(candidate.patient_id)
         if packed is None:
             continue  # of a patient who is gone
-        try:
+        with Survived() as judging:
             judged.append(_judged(rule, candidate, packed))
-        except SoftTimeLimitExceeded:  # the whole task is to stop; no patient is to blame
-            raise
-        except Exception as error:  # noqa: BLE001 - one broken record blinds nobody (G-9)
-            failures.append(_failure(rule, candidate.patient_id, error))
+        if judging.error is not None:
+            failures.append(_failure(rule, candidate.patient_id, judging.error))
     return judged, failures
 
 

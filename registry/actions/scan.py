@@ -15,12 +15,12 @@ from functools import cache
 from time import perf_counter
 from typing import Any, Literal, TypeVar
 
-from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 
 from registry.access.scope import EVERYTHING, acting
 from registry.actions import alerts, canaries
 from registry.actions.alerts import Counts
+from registry.actions.broken_records import Survived
 from registry.actions.canaries import CanaryResult
 from registry.actions.judging import Failure, judge_batch, judge_unstored, lock_patients
 from registry.actions.preselection import keep_ready
@@ -272,17 +272,16 @@ def close_run(*, run: ScanRun, report: RunReport, as_written: Callable[[], tuple
 def _look_for_canaries(run: ScanRun, as_written: Callable[[], tuple[str, ...]]) -> None:
     """Write whether the rule finds what it must; in no way may the looking undo the run."""
     rule = by_key(run.rule)
-    try:
+    with Survived() as looking:
         # What it wrote stays, even where the rule fails.
         changed = as_written()
         with transaction.atomic():
             result = canaries.find(rule=rule, as_of=run.as_of, at=run.started_at, changed=changed)
-    except SoftTimeLimitExceeded:
-        raise
-    except Exception as error:  # a rule that fails for a canary has not found it (G-9)
-        logger.exception("rule %s failed for the canaries", rule.key)
+    if looking.error is not None:  # a rule that fails for a canary has not found it
+        logger.error("rule %s failed for the canaries", rule.key, exc_info=looking.error)
         wanted = canaries.expected(rule=rule, as_of=run.as_of, at=run.started_at)
-        result = CanaryResult(rule.key, len(wanted), 0, (f"the rule fails for them: {type(error).__name__}",))
+        problem = f"the rule fails for them: {type(looking.error).__name__}"
+        result = CanaryResult(rule.key, len(wanted), 0, (problem,))
     run.canaries_expected, run.canaries_found = result.expected, result.found
     run.canary_problems = list(result.problems)
 
