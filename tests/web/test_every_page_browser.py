@@ -281,10 +281,14 @@ def by_keyboard(window):
 
 
 def pictured(window, name):
-    if PICTURES:
-        for size in (WIDE, {"width": 320, "height": 900}):
-            window.page.set_viewport_size(size)
-            window.page.screenshot(path=f"{PICTURES}/{name}-{size['width']}.png", full_page=True)
+    if not PICTURES:
+        return
+    for size in (WIDE, {"width": 320, "height": 900}):
+        window.page.set_viewport_size(size)
+        window.page.screenshot(path=f"{PICTURES}/{name}-{size['width']}.png", full_page=True)
+    window.page.emulate_media(forced_colors="active")
+    window.page.screenshot(path=f"{PICTURES}/{name}-forced.png", full_page=True)
+    window.page.emulate_media(forced_colors="none")
 
 
 def assert_none(faults):
