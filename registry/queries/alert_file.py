@@ -67,6 +67,11 @@ def alert_file(
         .annotate(sampled_on=Subquery(sampled.order_by("-collected_on").values("collected_on")[:1]))
         .order_by("day_zero")
     )
+    events = tuple(
+        AdverseEvent.objects.filter(patient_id=patient_id)
+        .prefetch_related(Prefetch("follow_ups", queryset=AdverseEventFollowUp.objects.order_by("number")))
+        .order_by("started_on", "pk")
+    )
     return AlertFile(
         alert=alert,
         moves=tuple(move for move in moves if move.alert_id == alert.pk),
@@ -77,20 +82,14 @@ def alert_file(
         supports=tuple(
             SupportiveTreatment.objects.filter(patient_id=patient_id).order_by("given_on", "kind")
         ),
-        events=tuple(
-            AdverseEvent.objects.filter(patient_id=patient_id)
-            .prefetch_related(
-                Prefetch("follow_ups", queryset=AdverseEventFollowUp.objects.order_by("number"))
-            )
-            .order_by("started_on", "pk")
-        ),
+        events=events,
         visits=visits,
         infusion=next(
             (getattr(course, "infusion", None) for course in courses if course.day_zero == alert.day_zero),
             None,
         ),
         latest_contact_on=_latest_contact(courses, visits),
-        dictionary_terms=terms_of_patient(patient_id=patient_id),
+        dictionary_terms=terms_of_patient(patient_id=patient_id) if _are_coded(events) else {},
     )
 
 
@@ -102,6 +101,15 @@ def _results(
         LabResult.objects.filter(Q(patient_id=patient_id) & (current | Q(pk__in=used)))
         .select_related("superseded_by", "supersedes")
         .order_by("collected_on", "pk")
+    )
+
+
+def _are_coded(events: Sequence[AdverseEvent]) -> bool:
+    """Whether a report names a code of MedDRA."""
+    return any(
+        event.code_system == "MedDRA"
+        or any(report.code_system == "MedDRA" for report in event.follow_ups.all())
+        for event in events
     )
 
 

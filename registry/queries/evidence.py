@@ -258,7 +258,7 @@ def packed_histories(
         )
     )
     studies = sorted({row[1] for row in patients.values()}) if "visits" in reads else []
-    schedules = schedules_of_studies(study_ids=studies)
+    schedules = schedules_of_studies(study_ids=studies) if studies else {}
     visits = _visits(ids) if "visits" in reads else {}
     supports = _supports(ids) if "supports" in reads else {}
     events = _events(ids, screened_as) if "events" in reads else {}

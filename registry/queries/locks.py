@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import Prefetch, Q, QuerySet, TextField, Value
+from django.db.models import DateTimeField, Func, Prefetch, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat
 
 from registry.access.roles import holders
@@ -240,14 +239,13 @@ def _lines(condition: Q) -> tuple[LockLine, ...]:
                 ),
             )
         )
+        .annotate(read_at=Func(function="statement_timestamp", output_field=DateTimeField()))
         .order_by("-locked_at", "-pk")
     )
     if not locks:
         return ()
-    with connection.cursor() as cursor:
-        # The clock that ends an unlocking is the database's.
-        cursor.execute("SELECT statement_timestamp()")
-        clock: datetime = cursor.fetchone()[0]
+    # The clock that ends an unlocking is the database's; it came with the locks.
+    clock: datetime = getattr(locks[0], "read_at")  # noqa: B009 - annotated
     return tuple(
         LockLine(lock, any(_is_open(u, clock) for u in lock.unlockings.all()), tuple(lock.unlockings.all()))
         for lock in locks

@@ -251,7 +251,8 @@ def asked_from(*, alert: Alert, at: datetime) -> tuple[tuple[QuestionLine, tuple
     )
     for message in messages:
         said[message.question_id].append(message)
-    return tuple((line, tuple(said[line.question.pk])) for line in _lines(questions, at=at))
+    shown = facts_shown(places=[(question.patient_id, question.fact) for question in questions])
+    return tuple((_line(question, shown, None, at=at), tuple(said[question.pk])) for question in questions)
 
 
 def states_by_alert(*, alerts: Iterable[Alert]) -> dict[int, str]:

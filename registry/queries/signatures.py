@@ -135,7 +135,8 @@ def to_sign(*, rows: Rows, limit: int = _SHOWN) -> tuple[int, tuple[ToSign, ...]
         .select_related("voided_by")
         .in_bulk([visit.voided for visit in found if visit.voided])
     )
-    return waiting.count(), tuple(ToSign(visit, had.get(visit.voided or 0)) for visit in found)
+    count = len(found) if len(found) < limit else waiting.count()
+    return count, tuple(ToSign(visit, had.get(visit.voided or 0)) for visit in found)
 
 
 def obstacles(*, visit: Visit) -> tuple[str, ...]:

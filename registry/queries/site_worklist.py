@@ -203,7 +203,10 @@ def _most_urgent(awaited: Sequence[AwaitedVisit]) -> AwaitedVisit | None:
 
 def _histories(patients: Sequence[Patient]) -> dict[int, History]:
     ids = [patient.pk for patient in patients]
-    return {pk: packed.unpack() for pk, packed in packed_histories(patient_ids=ids, analytes=())}
+    return {
+        pk: packed.unpack()
+        for pk, packed in packed_histories(patient_ids=ids, analytes=(), reads=overdue_visit.RULE.reads)
+    }
 
 
 def _awaited(

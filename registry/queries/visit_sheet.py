@@ -46,21 +46,29 @@ class EarlierResult:
 class VisitSheet:
     """One visit of one course with what surrounds it.
 
-    `previous`: per analyte the latest current result before the visit. `units`: per analyte the unit
-    this site enters most. `results`: the visit's own current results, and others of its day. `day_zeros`:
+    `results`: the visit's own current results, and others of its day. `day_zeros`:
     of the course and of the later ones. `read`: what one section has read and another needs as well.
     """
 
     course: Course
     window: VisitWindow | None
     visit: Visit | None
-    previous: dict[str, EarlierResult]
-    units: dict[str, str]
     results: tuple[LabResult, ...]
     supports: tuple[SupportiveTreatment, ...]
     not_done: tuple[LabNotDone, ...]
     day_zeros: tuple[date, ...] = ()
     read: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def previous(self) -> dict[str, EarlierResult]:
+        """Per analyte the latest current result before the visit."""
+        own = self.visit.visited_on if self.visit is not None else None
+        return self.once("previous", lambda: _previous(self.course.patient, before=own, without=self.visit))
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Per analyte the unit that this site enters most."""
+        return self.once("units", lambda: _units_of_site(self.course.patient.site_id))
 
     def once(self, name: str, read: Callable[[], _Read]) -> _Read:
         """Return what `read` returns, asked at most once for the page."""
@@ -94,6 +102,12 @@ def course_with_later(
 def window_for(*, history: History, course: Course, code: str, today: date) -> VisitWindow | None:
     """Return the planned visit of this code in the course, or None."""
     return _window(schedules=history.schedules, course=course, code=code, today=today)
+
+
+def window_of(*, patient: Patient, course: Course, code: str, today: date) -> VisitWindow | None:
+    """Return the same where nothing was read yet, in one query."""
+    schedules = schedules_of_studies(study_ids=[patient.study_id])[patient.study_id]
+    return _window(schedules=schedules, course=course, code=code, today=today)
 
 
 def _window(
@@ -148,8 +162,6 @@ def visit_sheet(
         window=_window(schedules=schedules, course=course, code=code, today=today),
         day_zeros=day_zeros,
         visit=visit,
-        previous=_previous(patient, before=own, without=visit),
-        units=_units_of_site(patient.site_id),
         results=results,
         supports=supports,
         not_done=not_done,
@@ -199,8 +211,10 @@ class AfterSaving:
     changed_at: datetime | None
 
 
-def after_saving(*, visit: Visit, today: date, at: datetime) -> AfterSaving:
-    """Read what became of a saved visit."""
+def after_saving(
+    *, visit: Visit, today: date, at: datetime, not_done: tuple[LabNotDone, ...] | None = None
+) -> AfterSaving:
+    """Read what became of a saved visit. `not_done`: where its sheet was read."""
     patient = visit.patient
     awaited = awaited_visits(patient=patient, history=history_of(patient=patient), today=today)
     changed_by, changed_at = latest_change(visit=visit) if visit.version > 1 else (None, None)
@@ -208,7 +222,9 @@ def after_saving(*, visit: Visit, today: date, at: datetime) -> AfterSaving:
         results=tuple(
             LabResult.objects.filter(visit=visit, superseded_at__isnull=True).order_by("collected_on", "pk")
         ),
-        not_done=tuple(LabNotDone.objects.filter(visit=visit).order_by("pk")),
+        not_done=tuple(LabNotDone.objects.filter(visit=visit).order_by("pk"))
+        if not_done is None
+        else not_done,
         supports=tuple(
             SupportiveTreatment.objects.filter(
                 patient=patient, entered_at=visit.entered_at, entered_by=visit.entered_by

@@ -72,13 +72,15 @@ def _today(request: HttpRequest) -> HttpResponse:
         to_sign(rows=rows_of(user, verb="sign_record"), limit=_MOST_TO_SIGN) if may_sign else (0, ())
     )
     may_answer = rows_of(user, verb="answer_questions")
+    questions = to_answer(rows=may_answer, at=now(), most=_MOST_QUESTIONS)
+    are_all = len(questions) < _MOST_QUESTIONS
     context = {
         "found": found,
         "may_sign": may_sign,
         "to_sign_count": to_sign_count,
         "visits_to_sign": visits_to_sign,
-        "questions_count": waiting_count(rows=may_answer, state="open"),
-        "questions": to_answer(rows=may_answer, at=now(), most=_MOST_QUESTIONS),
+        "questions_count": len(questions) if are_all else waiting_count(rows=may_answer, state="open"),
+        "questions": questions,
         "things": _things(found, own.lines),
         "drafts": own.lines,
         "let_go": own.let_go,

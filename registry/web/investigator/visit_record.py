@@ -17,7 +17,6 @@ from registry.clock import today
 from registry.models import Course, LabResult, Patient, RecordLock, SupportiveTreatment, Visit
 from registry.queries.casebook import Casebook, casebook
 from registry.queries.locks import locks_of_sheet, locks_over
-from registry.queries.patient_file import history_of
 from registry.queries.signatures import (
     Canonical,
     SignatureLine,
@@ -26,7 +25,7 @@ from registry.queries.signatures import (
     rows_of_visit,
     signature_lines,
 )
-from registry.queries.visit_sheet import course_for, recorded_visit, unscheduled_visit, window_for
+from registry.queries.visit_sheet import course_for, recorded_visit, unscheduled_visit, window_of
 from registry.web.investigator.record_words import Step, Story, signed_row, since, stories_of
 from registry.web.investigator.visit_place import address_of
 
@@ -126,7 +125,7 @@ def read_visit(request: HttpRequest, public_id: UUID, code: str, *, verb: Verb =
         raise Http404
     visit.patient = patient
     on_site = today(time_zone=patient.site.time_zone)
-    window = window_for(history=history_of(patient=patient), course=course, code=code, today=on_site)
+    window = window_of(patient=patient, course=course, code=code, today=on_site)
     book = casebook(patient=patient)
     keys = rows_of_visit(visit=visit)
     return ReadVisit(

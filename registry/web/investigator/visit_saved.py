@@ -20,7 +20,7 @@ def visit_saved(request: HttpRequest, public_id: UUID, code: str) -> HttpRespons
     place = place_of(request, public_id, code)
     if place.visit is None:
         raise Http404
-    found = after_saving(visit=place.visit, today=place.today, at=now())
+    found = after_saving(visit=place.visit, not_done=place.sheet.not_done, today=place.today, at=now())
     since = found.changed_at or place.visit.entered_at
     lines = alert_lines(found.alerts)
     context = {
