@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import groupby
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
@@ -19,6 +20,9 @@ Lineage = Literal["ANC", "PLT", "HGB"]
 DayState = Literal["low", "supported", "not_low"]
 
 LINEAGES: tuple[Lineage, ...] = ("ANC", "PLT", "HGB")
+
+
+_COLLECTED_ON = attrgetter("collected_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +144,26 @@ def _days_of(
 ) -> tuple[DayCount, ...]:
     limit = limits.low_below(lineage)
     first, last = course.day_zero, course.last_seen_on
-    by_day: dict[date, list[LabPoint]] = {}
-    for point in points:
+    seen = [
+        point
+        for point in points
         # CYT-1: what cannot be evaluated is removed before the lowest result of the day is chosen.
-        if first <= point.collected_on <= last and (not point.comparator or is_evaluable(point, limit)):
-            by_day.setdefault(point.collected_on, []).append(point)
+        if first <= point.collected_on <= last and (not point.comparator or is_evaluable(point, limit))
+    ]
     hidden = _hidden_spans(supports, limits.hidden_days_by_support(lineage))
-    return tuple(_day_count(on, by_day[on], limit, hidden) for on in sorted(by_day))
+    return tuple(
+        _day_count(on, list(results), limit, hidden)
+        for on, results in groupby(sorted(seen, key=_COLLECTED_ON), key=_COLLECTED_ON)
+    )
 
 
 def _day_count(
     on: date, results: Sequence[LabPoint], limit: Decimal, hidden: Sequence[tuple[date, date]]
 ) -> DayCount:
     lowest = results[0]
-    if len(results) == 1 and lowest.value > limit and not hidden:
-        return DayCount(on, lowest, "not_low", ())  # nearly every day of nearly every patient
+    if len(results) == 1 and lowest.value > limit:  # nearly every day of nearly every patient
+        is_hidden = any(first <= on <= last for first, last in hidden)
+        return DayCount(on, lowest, "supported" if is_hidden else "not_low", ())
     if len(results) > 1:
         lowest = min(results, key=lambda point: (depth(point), point.result_id))
     low_results = tuple(sorted(point.result_id for point in results if is_below(point, limit)))

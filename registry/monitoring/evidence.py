@@ -5,12 +5,14 @@ It may hold facts dated after the as-of date; `History.as_of` takes them away (G
 never has to.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from registry.clinical.meddra import DictionaryEntry
 from registry.clinical.partial_dates import PartialDate
@@ -19,6 +21,7 @@ from registry.clinical.visit_windows import ScheduleVersion
 Certainty = Literal["certain", "possible"]
 Severity = Literal["critical", "high", "medium", "low"]
 Comparator = Literal["", "<", ">"]
+_T = TypeVar("_T")
 
 
 class LabPoint(NamedTuple):
@@ -31,6 +34,9 @@ class LabPoint(NamedTuple):
     collected_on: date
     value: Decimal
     comparator: Comparator = ""
+
+
+_COLLECTED_ON = attrgetter("collected_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,18 @@ class History:
     labs: Mapping[str, tuple[LabPoint, ...]] = field(default_factory=dict)
     supports: tuple[Support, ...] = ()
     events: tuple[Event, ...] = ()
+    # What was worked out of these facts: see `once`.
+    _worked_out: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, key: Hashable, work_out: Callable[[], _T]) -> _T:
+        """Return what `work_out` makes of this history, made once for all who ask under this key.
+
+        The key names the question with everything it depends on besides the history.
+        """
+        if key not in self._worked_out:
+            self._worked_out[key] = work_out()
+        found: _T = self._worked_out[key]
+        return found
 
     def as_of(self, on: date) -> "History":
         """Return what was dated on or before `on` (G-2): no later infusion, result, visit, event or end.
@@ -152,6 +170,9 @@ class History:
 
     def next_fact_after(self, on: date) -> date | None:
         """Return the earliest date after `on` from which `as_of` would show more than it shows on `on`."""
+        return self.once(("next fact after", on), lambda: self._next_fact_after(on))
+
+    def _next_fact_after(self, on: date) -> date | None:
         dates = [
             self.enrolled_on,
             self.follow_up_ended_on,
@@ -160,10 +181,9 @@ class History:
             *(visit.visited_on for visit in self.visits),
             *(visit.day_zero for visit in self.visits),
             *(
-                point.collected_on
+                points[bisect_right(points, on, key=_COLLECTED_ON)].collected_on
                 for points in self.labs.values()
-                for point in points
-                if point.collected_on > on
+                if points and points[-1].collected_on > on
             ),
             *(support.given_on for support in self.supports),
             *(

@@ -62,9 +62,7 @@ def judge(history: History, as_of: date, limits: Limits) -> tuple[Finding, ...]:
     """Return the planned visits that are overdue, by course and target date."""
     findings: list[Finding] = []
     for day_zero, next_infusion_on in history.day_zeros_with_next:
-        planned = _planned(
-            history, day_zero=day_zero, next_infusion_on=next_infusion_on, as_of=as_of, until=as_of
-        )
+        planned = _planned_ahead(history, day_zero, next_infusion_on, as_of)
         recorded = _recorded(history, day_zero)
         overdue = {
             window.code
@@ -110,6 +108,22 @@ def _planned(
         )
         if next_infusion_on is None or window.closes_on < next_infusion_on
     ]
+
+
+def _planned_ahead(
+    history: History, day_zero: date, next_infusion_on: date | None, as_of: date
+) -> list[VisitWindow]:
+    """As far as `wakes` looks ahead; what has not opened by `as_of` is neither overdue nor a label."""
+    return history.once(
+        ("planned ahead", day_zero, as_of),
+        lambda: _planned(
+            history,
+            day_zero=day_zero,
+            next_infusion_on=next_infusion_on,
+            as_of=as_of,
+            until=as_of + timedelta(days=_LOOKS_AHEAD_DAYS),
+        ),
+    )
 
 
 def _recorded(history: History, day_zero: date) -> set[str]:
@@ -180,9 +194,7 @@ def wakes(history: History, as_of: date, limits: Limits) -> date | None:
     # Who is followed on may have yearly visits without end: looked at again when the look ahead ends.
     days = {until} if ended_on is None else set()
     for day_zero, next_infusion_on in history.day_zeros_with_next:
-        planned = _planned(
-            history, day_zero=day_zero, next_infusion_on=next_infusion_on, as_of=as_of, until=until
-        )
+        planned = _planned_ahead(history, day_zero, next_infusion_on, as_of)
         recorded = _recorded(history, day_zero)
         missing = [w for w in planned if w.code not in recorded and _is_owed(w, history)]
         for window in missing:

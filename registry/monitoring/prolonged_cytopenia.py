@@ -46,7 +46,7 @@ Source: rules.md section 2; clinical-reference.md 3.1 (limits of labels and of R
 values) and 3.3 (transfusions and growth factors hide counts).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -158,21 +158,30 @@ def episodes(*, history: History, as_of: date, limits: Limits) -> tuple[Episode,
 
     `history` shows nothing later than `as_of`.
     """
-    return tuple(
-        episode
-        for course in courses(history=history, as_of=as_of)
-        for lineage in LINEAGES
-        for episode in _episodes_of(history, course, lineage, limits)
+    return history.once(
+        ("episodes", as_of, limits), lambda: tuple(_episodes(history, as_of, LINEAGES, limits))
     )
+
+
+def _episodes(
+    history: History, as_of: date, lineages: Collection[Lineage], limits: Limits
+) -> Iterator[Episode]:
+    for course in courses(history=history, as_of=as_of):
+        for lineage in lineages:
+            yield from _episodes_of(history, course, lineage, limits)
 
 
 def certain_episodes(*, history: History, as_of: date, limits: Limits) -> tuple[Episode, ...]:
     """Return the episodes that are certain findings (CYT-6)."""
-    return tuple(
-        episode
-        for episode in episodes(history=history, as_of=as_of, limits=limits)
-        if episode.is_certain(limits)
-    )
+    lasting = [lineage for lineage in LINEAGES if _may_be_certain(history, lineage, limits)]
+    return tuple(e for e in _episodes(history, as_of, lasting, limits) if e.is_certain(limits))
+
+
+def _may_be_certain(history: History, lineage: Lineage, limits: Limits) -> bool:
+    """Say whether the first and the last low result lie far enough apart; cheap, for few do."""
+    limit = limits.counts.low_below(lineage)
+    low = [p.collected_on for p in history.labs.get(lineage, ()) if p.value <= limit and is_below(p, limit)]
+    return len(low) > 1 and (low[-1] - low[0]).days > limits.prolonged_over_days
 
 
 def _episodes_of(history: History, course: Course, lineage: Lineage, limits: Limits) -> list[Episode]:
