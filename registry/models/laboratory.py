@@ -113,9 +113,11 @@ class LabResult(Entered):
         constraints = [
             one_of("analyte", ANALYTES, table="labresult"),
             one_of("comparator", ("<", ">"), table="labresult", or_empty=True),
-            # Two different results of one day stay two; the same result twice is one.
+            # Two different results of one day stay two; the same result twice is one. It holds all that a
+            # rule reads of a result: the series of a patient lie together here, and on forty pages there.
             models.UniqueConstraint(
                 fields=["patient", "analyte", "collected_on", "value", "comparator"],
+                include=["id"],
                 condition=Q(superseded_at__isnull=True),
                 name="lab_result_is_recorded_once",
             ),
