@@ -13,7 +13,7 @@ kept late, about a record as it was read before somebody else judged, does not s
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from registry.queries.evidence import Span
 from registry.queries.fingerprints import InForce
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Standing:
     """How a rule stands with a range of patients, or a few, on the date they are judged.
 
@@ -31,14 +31,14 @@ class Standing:
     were clear and still are. `to_ask`: by id whose answer does not stand, or who has none.
     """
 
-    in_scope: int
-    unchanged: int
-    to_ask: tuple[int, ...]
+    in_scope: int = 0
+    unchanged: int = 0
+    to_ask: list[int] = field(default_factory=list)
 
 
-# Whoever the rules look at: enrolled, or with an alert that may have lost its ground.
-_STANDINGS = """
-    WITH sites AS MATERIALIZED (
+# Whoever the rules look at: enrolled, or with an alert that may have lost its ground; with the notes now.
+_THEM = """
+    sites AS MATERIALIZED (
         SELECT id, coalesce(%(as_of)s::date, (%(at)s::timestamptz AT TIME ZONE time_zone)::date) AS today
         FROM registry_site
     ), them AS MATERIALIZED (
@@ -48,26 +48,54 @@ _STANDINGS = """
         FROM registry_patient p
         JOIN sites ON sites.id = p.site_id
         LEFT JOIN (SELECT patient_id, min(day_zero) AS first_day_zero FROM registry_course
-                   WHERE patient_id BETWEEN %(first)s AND %(last)s GROUP BY patient_id) AS course
+                   WHERE patient_id {of} GROUP BY patient_id) AS course
             ON course.patient_id = p.id
         LEFT JOIN (SELECT patient_id, bit_xor(hashint8extended(id, 0)) AS notes FROM registry_answerstorenew
-                   WHERE patient_id BETWEEN %(first)s AND %(last)s GROUP BY patient_id) AS renew
+                   WHERE patient_id {of} GROUP BY patient_id) AS renew
             ON renew.patient_id = p.id
-        WHERE p.id BETWEEN %(first)s AND %(last)s
+        WHERE p.id {of}
           AND (p.enrolled_on IS NOT NULL
-               OR p.id IN (SELECT a.patient_id FROM registry_alert a
-                           WHERE a.patient_id BETWEEN %(first)s AND %(last)s))
+               OR p.id IN (SELECT a.patient_id FROM registry_alert a WHERE a.patient_id {of}))
     )
-    SELECT asked.rule, count(*) FILTER (WHERE them.is_in_scope),
-           count(*) FILTER (WHERE them.is_in_scope AND j.is_clear IS FALSE),
-           coalesce(array_agg(them.id) FILTER (WHERE j.patient_id IS NULL), '{}')
-    FROM them CROSS JOIN unnest(%(rules)s::text[], %(numbers)s::bigint[]) AS asked (rule, number)
-    LEFT JOIN registry_judgement j -- whose answer stands; the number tells the rule
-        ON j.patient_id = them.id AND j.answered_as = asked.number AND j.notes = them.notes
-        AND j.as_of <= them.today AND (j.wake_on IS NULL OR them.today < j.wake_on)
-        AND NOT %(anew)s AND j.patient_id BETWEEN %(first)s AND %(last)s
-    GROUP BY asked.rule
 """
+# Below, each rule is a bit by its place among the numbers; the number of an answer tells its rule.
+_BIT = "1 << array_position(%(numbers)s::bigint[], j.answered_as) - 1"
+# Of nearly everybody all answers stand. Each patient's are made one row before anything is joined: what
+# holds of the earliest and of the latest holds of all.
+_WHOSE_ALL_STAND = f"""
+    WITH {_THEM.format(of="BETWEEN %(first)s AND %(last)s")}, kept AS (
+        SELECT j.patient_id, count(*) AS answers, min(j.notes) AS lowest, max(j.notes) AS highest,
+               max(j.as_of) AS as_of, min(j.wake_on) AS wake_on,
+               coalesce(bit_or({_BIT}) FILTER (WHERE NOT j.is_clear), 0) AS unchanged
+        FROM registry_judgement j
+        WHERE j.answered_as = ANY (%(numbers)s) AND j.patient_id BETWEEN %(first)s AND %(last)s
+          AND NOT %(anew)s
+        GROUP BY j.patient_id
+    ), looked_at AS (
+        SELECT them.id, them.is_in_scope, kept.unchanged,
+               coalesce(kept.answers = cardinality(%(numbers)s::bigint[])
+                        AND kept.lowest = them.notes AND kept.highest = them.notes
+                        AND kept.as_of <= them.today
+                        AND (kept.wake_on IS NULL OR them.today < kept.wake_on), false) AS all_stand
+        FROM them LEFT JOIN kept ON kept.patient_id = them.id
+    )
+    SELECT is_in_scope, CASE WHEN all_stand THEN unchanged END, count(*),
+           array_agg(id) FILTER (WHERE NOT all_stand)
+    FROM looked_at GROUP BY 1, 2
+"""  # noqa: S608 - text of this module
+_OF_EACH = f"""
+    WITH {_THEM.format(of="= ANY (%(ids)s)")}, looked_at AS (
+        SELECT them.id, them.is_in_scope, coalesce(bit_or({_BIT}), 0) AS stands,
+               coalesce(bit_or({_BIT}) FILTER (WHERE NOT j.is_clear), 0) AS unchanged
+        FROM them
+        LEFT JOIN registry_judgement j
+            ON j.patient_id = them.id AND j.notes = them.notes AND j.answered_as = ANY (%(numbers)s)
+            AND j.as_of <= them.today AND (j.wake_on IS NULL OR them.today < j.wake_on)
+            AND j.patient_id = ANY (%(ids)s) AND NOT %(anew)s
+        GROUP BY them.id, them.is_in_scope
+    )
+    SELECT is_in_scope, stands, unchanged, array_agg(id) FROM looked_at GROUP BY 1, 2, 3
+"""  # noqa: S608 - text of this module
 _NOTES = """
     SELECT patient_id, bit_xor(hashint8extended(id, 0)), array_agg(id) FROM registry_answerstorenew
     WHERE {0} GROUP BY patient_id
@@ -79,7 +107,6 @@ def standings(
 ) -> dict[str, Standing]:
     """Return how each rule stands with the patients of a range; `anew`: as if it had never been asked."""
     asked: dict[str, Any] = {
-        "rules": list(by.numbers),
         "numbers": list(by.numbers.values()),
         "as_of": as_of,
         "at": at,
@@ -87,13 +114,32 @@ def standings(
         "last": span.last_id,
         "anew": anew,
     }
+    found = {rule: Standing() for rule in by.numbers}
+    others: list[int] = []
     with connection.cursor() as cursor:
-        cursor.execute(_STANDINGS, asked)
-        found = {
-            rule: Standing(in_scope, unchanged, tuple(sorted(to_ask)))
-            for rule, in_scope, unchanged, to_ask in cursor.fetchall()
-        }
-    return {rule: found.get(rule, Standing(0, 0, ())) for rule in by.numbers}
+        cursor.execute(_WHOSE_ALL_STAND, asked)
+        for is_in_scope, unchanged, patients, ids in cursor.fetchall():
+            if ids is None:
+                _count(found, is_in_scope=is_in_scope, unchanged=unchanged, patients=patients)
+            else:
+                others += ids
+        cursor.execute(_OF_EACH, {**asked, "ids": others})
+        for is_in_scope, stands, unchanged, ids in cursor.fetchall():
+            _count(found, is_in_scope=is_in_scope, unchanged=unchanged, patients=len(ids))
+            for place, standing in enumerate(found.values()):
+                if not stands & 1 << place:
+                    standing.to_ask += ids
+    for standing in found.values():
+        standing.to_ask.sort()
+    return found
+
+
+def _count(found: Mapping[str, Standing], *, is_in_scope: bool, unchanged: int, patients: int) -> None:
+    """Count patients who are alike; `unchanged`: the rules that answered them, a bit for each."""
+    if is_in_scope:
+        for place, standing in enumerate(found.values()):
+            standing.in_scope += patients
+            standing.unchanged += patients if unchanged & 1 << place else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,7 @@ _STORED = """
                           ELSE octet_length(l.{0}) / 4 END AS length, l.{0} AS words
         FROM registry_patient p
         LEFT JOIN registry_packedlabs l ON l.patient_id = p.id AND l.packed_as = %(packed_as)s
+            AND l.patient_id BETWEEN %(first)s AND %(last)s -- or the whole table is read for a few
             AND NOT EXISTS (SELECT FROM registry_labstorepack n WHERE n.patient_id = p.id)
         WHERE p.id BETWEEN %(first)s AND %(last)s
         ORDER BY p.id
