@@ -19,7 +19,7 @@ from registry.clinical.partial_dates import PartialDate
 from registry.clinical.study_days import local_date
 from registry.clinical.visit_windows import ScheduledVisit, ScheduleVersion
 from registry.monitoring.evidence import Event, EventReport, History, LabPoint, RecordedVisit, Support
-from registry.monitoring.rule import KINDS, Kind
+from registry.monitoring.rule import KINDS, Kind, Rule
 
 BATCH = 500
 
@@ -56,15 +56,14 @@ def candidates(
         raise NotEverybodyIsSeen
     rows = _rows(
         """
-        SELECT p.id, s.time_zone, p.enrolled_on, min(c.day_zero),
+        SELECT p.id, s.time_zone, p.enrolled_on,
+               (SELECT min(c.day_zero) FROM registry_course c WHERE c.patient_id = p.id),
                (SELECT max(a.last_seen_at) FROM registry_alert a
                 WHERE a.patient_id = p.id AND a.last_seen_at BETWEEN %(at)s AND %(a_day_later)s)
         FROM registry_patient p
         JOIN registry_site s ON s.id = p.site_id
-        LEFT JOIN registry_course c ON c.patient_id = p.id
         WHERE (p.enrolled_on IS NOT NULL OR EXISTS (SELECT FROM registry_alert a WHERE a.patient_id = p.id))
           AND (%(ids)s::bigint[] IS NULL OR p.id = ANY (%(ids)s))
-        GROUP BY p.id, s.time_zone, p.enrolled_on
         ORDER BY p.id
         """,
         {
@@ -96,18 +95,22 @@ class PackedHistory:
     events: Sequence[tuple[Any, ...]]
 
     # What was unpacked already, for rules that read the same record one after the other.
-    _unpacked: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _unpacked: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    def part(self, *, analytes: Sequence[str], reads: frozenset[Kind]) -> "PackedHistory":
-        """Return only what a rule reads, as `packed_histories` would have given it."""
-        return replace(
-            self,
-            schedules=self.schedules if "visits" in reads else (),
-            visits=self.visits if "visits" in reads else (),
-            labs={analyte: self.labs[analyte] for analyte in analytes if analyte in self.labs},
-            supports=self.supports if "supports" in reads else (),
-            events=self.events if "events" in reads else (),
-        )
+    def seen_by(self, rule: Rule) -> History:
+        """Return only what a rule reads; rules that read the same share it. Raises what `unpack` raises."""
+        key = "history", rule.reads_labs, rule.reads
+        if key not in self._unpacked:
+            self._unpacked[key] = replace(
+                self,
+                schedules=self.schedules if "visits" in rule.reads else (),
+                visits=self.visits if "visits" in rule.reads else (),
+                labs={analyte: self.labs[analyte] for analyte in rule.reads_labs if analyte in self.labs},
+                supports=self.supports if "supports" in rule.reads else (),
+                events=self.events if "events" in rule.reads else (),
+            ).unpack()
+        history: History = self._unpacked[key]
+        return history
 
     def unpack(self) -> History:
         """Return the History; raises what a broken row raises, for this patient alone."""
@@ -242,21 +245,15 @@ def packed_histories(
         row[0]: row
         for row in _rows(
             """
-            SELECT id, study_id, enrolled_on, follow_up_ended_on, follow_up_end_reason, cause_of_death
-            FROM registry_patient WHERE id = ANY (%(ids)s)
+            SELECT p.id, p.study_id, p.enrolled_on, p.follow_up_ended_on, p.follow_up_end_reason,
+                   p.cause_of_death,
+                   array(SELECT c.day_zero FROM registry_course c
+                         WHERE c.patient_id = p.id ORDER BY c.day_zero)
+            FROM registry_patient p WHERE p.id = ANY (%(ids)s)
             """,
             ids,
         )
     }
-    day_zeros = dict(
-        _rows(
-            """
-            SELECT patient_id, array_agg(day_zero ORDER BY day_zero)
-            FROM registry_course WHERE patient_id = ANY (%(ids)s) GROUP BY patient_id
-            """,
-            ids,
-        )
-    )
     studies = sorted({row[1] for row in patients.values()}) if "visits" in reads else []
     schedules = schedules_of_studies(study_ids=studies) if studies else {}
     visits = _visits(ids) if "visits" in reads else {}
@@ -265,12 +262,13 @@ def packed_histories(
     labs = _labs({**ids, "analytes": list(analytes)}) if analytes else {}
     for patient_id in patient_ids:
         if patient_id in patients:
+            *patient, day_zeros = patients[patient_id]
             yield (
                 patient_id,
                 PackedHistory(
-                    patient=patients[patient_id],
-                    schedules=schedules.get(patients[patient_id][1], ()),
-                    day_zeros=tuple(day_zeros.get(patient_id, ())),
+                    patient=tuple(patient),
+                    schedules=schedules.get(patient[1], ()),
+                    day_zeros=tuple(day_zeros),
                     visits=visits.get(patient_id, ()),
                     labs=labs.get(patient_id, {}),
                     supports=supports.get(patient_id, ()),
