@@ -136,13 +136,14 @@ def test_a_broken_record_is_shown_as_not_judged_without_its_values(page, scene):
     assert "2024-13" not in said
 
 
-def test_the_officer_reads_the_same_on_the_alert_page(as_user, officer, scene):
+def test_the_alert_page_leads_the_officer_to_the_same(as_user, officer, scene):
     judged()
     alert = scene.low.alerts.first()
-    said = page_of(as_user(officer).get(f"/alerts/{alert.public_id}/"))
+    person = as_user(officer)
+    checks = f"/patients/{scene.low.public_id}/checks/"
 
-    assert "Alert checks of this patient" in said
-    assert "Read: 0 adverse events, 0 answers about a new malignancy" in said
+    assert f'<a href="{checks}">' in page_of(person.get(f"/alerts/{alert.public_id}/"))
+    assert "Read: 0 adverse events, 0 answers about a new malignancy" in page_of(person.get(checks))
 
 
 def test_visits_of_an_earlier_course_say_which_infusion_dropped_them(page, scene):  # OVD-5
