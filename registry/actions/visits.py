@@ -197,8 +197,8 @@ def record_visit(
     """Keep a visit with its results and treatments, all or nothing, and return it.
 
     The same submission twice is one visit. Raises NotAllowed, RecordRefused, and AlreadyRecorded
-    when another submission recorded this visit of this course first, FormOfAnotherRecord when this one
-    recorded another visit.
+    when another submission recorded this visit of this course first, or this one an unscheduled one,
+    FormOfAnotherRecord when this one recorded another visit.
     """
     require(by, "enter_record", patient=patient)
     refuse_if_locked(patient=patient)
@@ -220,6 +220,10 @@ def record_visit(
         if sent is not None:
             if (sent.course_id, sent.code) != (course.pk, code):
                 raise FormOfAnotherRecord
+            if code == UNSCHEDULED:
+                # No address tells one from another before they are recorded: the day does. Whether of one
+                # day the same was typed once more, the page looks.
+                raise AlreadyRecorded(sent) if sent.visited_on == entry.visited_on else FormOfAnotherRecord
             return sent
         same = Visit.objects.filter(course=course, code=code)
         if code == UNSCHEDULED:

@@ -9,7 +9,7 @@ from django.db import connection
 from registry.models import AdverseEvent, AnnualContact, Consent, ConsentWithdrawal, SiteStay, Visit
 from tests import factories
 from tests.web.late import contact_data, make_late_patient
-from tests.web.scene import visit_data
+from tests.web.scene import both, visit_data
 from tests.web.test_events import event_data
 from tests.web.test_people_pages import consent_data, transfer_data, withdrawal_data
 
@@ -96,14 +96,38 @@ def test_a_form_of_one_visit_sent_for_another_of_the_same_patient_is_refused(as_
     assert not Visit.objects.filter(patient=one, code="UNS").exists()
 
 
-def test_the_same_form_once_more_is_still_the_same_visit(as_user, coordinator, two):
-    person, data = as_user(coordinator), visit_data()
+@pytest.mark.parametrize("code", ["M6", "UNS"])
+def test_the_same_form_once_more_is_still_the_same_visit(as_user, coordinator, two, code):
+    person, data = as_user(coordinator), visit_data(**{"lab-ANC-value": "1.8"})
     one, _ = two
 
-    answers = [person.post(f"/patients/{one.public_id}/visits/M6/", data) for _ in range(2)]
+    answers = [person.post(f"/patients/{one.public_id}/visits/{code}/", data) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [302, 302]
-    assert Visit.objects.filter(patient=one, code="M6").count() == 1
+    assert answers[0]["Location"] == answers[1]["Location"]
+    assert Visit.objects.filter(patient=one, code=code).count() == 1
+
+
+def test_the_form_of_an_unscheduled_visit_sent_again_for_another_day_is_refused(as_user, coordinator, two):
+    person, data = as_user(coordinator), visit_data()
+    one, _ = two
+    assert person.post(f"/patients/{one.public_id}/visits/UNS/", data).status_code == 302
+
+    answer = person.post(f"/patients/{one.public_id}/visits/UNS/", {**data, "visited_on_day": "29"})
+
+    assert refused(answer)
+    assert Visit.objects.filter(patient=one, code="UNS").count() == 1
+
+
+def test_what_was_changed_in_the_form_of_an_unscheduled_visit_is_not_dropped(as_user, coordinator, two):
+    person, data = as_user(coordinator), visit_data(**{"lab-ANC-value": "1.8"})
+    one, _ = two
+    assert person.post(f"/patients/{one.public_id}/visits/UNS/", data).status_code == 302
+
+    answer = person.post(f"/patients/{one.public_id}/visits/UNS/", {**data, "lab-ANC-value": "0.4"})
+
+    assert answer.status_code == 409
+    assert both(answer, "lab-ANC") == ("0.4 ×10⁹/L", "1.8 ×10⁹/L")
 
 
 @pytest.mark.django_db
