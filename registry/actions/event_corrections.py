@@ -55,7 +55,9 @@ def corrected_fields(*, event: AdverseEvent, entry: EventEntry) -> dict[str, obj
     columns = first_report_columns(entry)
     if set(entry.seriousness) == set(event.seriousness):
         del columns["seriousness"]  # the criteria have no order
-    return {name: value for name, value in columns.items() if getattr(event, name) != value}
+    return {
+        name: value for name, value in columns.items() if _in_lines(getattr(event, name)) != _in_lines(value)
+    }
 
 
 def correction_problems(*, event: AdverseEvent, entry: EventEntry, today: date) -> list[Problem]:
@@ -106,6 +108,8 @@ def correct_first_report(
             raise CorrectedMeanwhile(current)
         if not changed:
             refuse_if([Problem("", "", "Nothing is corrected.", "Change what was wrong, or cancel.")])
+        # Once more: a follow-up may have come since.
+        refuse_if(correction_problems(event=current, entry=entry, today=today))
         if changed.keys() & {"code", "code_system"}:
             changed |= dict.fromkeys(_OF_THE_CODE, "")
         for name, value in changed.items():
@@ -113,6 +117,11 @@ def correct_first_report(
         current.save(update_fields=list(changed))
         nudge(patient_id=patient.pk)
     return current
+
+
+def _in_lines(value: object) -> object:
+    """A text as its lines: a file ends them otherwise than a browser does, and nobody corrected that."""
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
 def _reason_problems(reason: str) -> list[Problem]:

@@ -189,6 +189,32 @@ def test_an_onset_is_not_after_the_end_that_a_follow_up_told(event, coordinator)
         corrected(event, coordinator, started_on=partial("2024-06-11"), aware_on=date(2024, 6, 12))
 
 
+def test_an_onset_is_not_after_a_follow_up_that_came_while_it_was_typed(event, coordinator):
+    opened = event_of(patient=event.patient, event_id=event.pk)
+    report = FollowUpEntry(reported_on=date(2024, 7, 1), narrative="stable")
+    record_follow_up(event=event, entry=report, number=1, by=coordinator, at=NIGHT, today=TODAY)
+
+    with pytest.raises(RecordRefused, match="started_on"):
+        correct_first_report(
+            event=opened,
+            read=as_read(event=opened),
+            entry=replace(ENTRY, started_on=partial("2024-07-02"), aware_on=date(2024, 7, 5)),
+            reason="misread",
+            by=coordinator,
+            at=NIGHT,
+            today=TODAY,
+        )
+
+
+def test_the_lines_of_a_narrative_are_no_correction(event, coordinator):
+    """A file ends them as a browser does not."""
+    AdverseEvent.objects.filter(pk=event.pk).update(narrative="Seen in May.\nBiopsy in June.")
+
+    corrected(event, coordinator, term="Naevus", narrative="Seen in May.\r\nBiopsy in June.")
+
+    assert corrections_of(event=event)[-1].new == {"term": "Naevus"}
+
+
 def test_the_same_correction_sent_twice_is_one(event, coordinator):
     read = as_read(event=event)
 

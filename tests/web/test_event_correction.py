@@ -158,3 +158,31 @@ def test_an_event_of_another_patient_is_not_found(person, event, scene):
     elsewhere = f"{address(scene.low)}{event.pk}/correct/"
 
     assert person.get(elsewhere).status_code == 404
+
+
+def test_a_draft_is_not_saved_over_a_correction_that_it_has_not_seen(person, event):
+    data = shown(person.get(place(event)).content.decode())
+    person.post(f"/patients/{event.patient.public_id}/drafts/", {**data, "outcome_words": "typed so far"})
+    AdverseEvent.objects.filter(pk=event.pk).update(term="Mycosis fungoides")
+    page = person.get(place(event)).content.decode()
+    assert "Somebody corrected this report while you were typing" in page
+
+    answer = person.post(place(event), {**shown(page), "reason": "x", "step": "save"})
+
+    assert answer.status_code == 409
+    assert "Mycosis fungoides" in answer.content.decode().split("What your correction changes</h2>")[1]
+    event.refresh_from_db()
+    assert event.term == "Mycosis fungoides"
+
+
+def test_a_form_sent_back_is_not_saved_over_a_correction_that_it_has_not_seen(person, event):
+    opened = shown(person.get(place(event)).content.decode())
+    AdverseEvent.objects.filter(pk=event.pk).update(term="Mycosis fungoides")
+    sent_back = person.post(place(event), {**opened, "outcome_words": "seen", "step": "save"})
+    assert sent_back.status_code == 422
+
+    answer = person.post(place(event), {**shown(sent_back.content.decode()), "reason": "x", "step": "save"})
+
+    assert answer.status_code == 409
+    event.refresh_from_db()
+    assert event.term == "Mycosis fungoides"

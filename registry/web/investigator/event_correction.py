@@ -154,16 +154,18 @@ def correct(request: HttpRequest, public_id: UUID, event_id: int) -> HttpRespons
             checks = on_its_checks(patient=patient, at=now())
             messages.success(request, f"The first report is corrected. {checks} What it said stays visible.")
             return redirect("investigator:event", public_id, event_id)
+    shows_both = form.is_bound and not form.errors and bool(form.cleaned_data)
     context = {
         "patient": patient,
         "event": event,
         "chain": chain_of(event=event),
         "form": form,
-        "read": as_read(event=event),
+        # Whoever was not shown what is recorded now has not read it, and is told when they save.
+        "read": as_read(event=event) if shows_both or not form.is_bound else form["read"].value(),
         "draft": typing,
         "problems": form.summary() if status == NOT_ACCEPTED else [],
         "is_checked": request.method == "POST" and status == 200 and not form.is_stale,
-        "differences": form.differences() if form.is_bound and not form.errors and form.cleaned_data else [],
+        "differences": form.differences() if shows_both else [],
         "closed": closed(request, patient=patient),
     }
     return render(request, "investigator/correct_event.html", context, status=status)
