@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.db import migrations, models
 
-SQL = Path(__file__).parent / "sql" / "old_drafts.sql"
+SQL = Path(__file__).parent / "sql"
 
 
 class Migration(migrations.Migration):
@@ -12,5 +12,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("draft", "let_go_at", models.DateTimeField(null=True)),
-        migrations.RunSQL(SQL.read_text()),
+        migrations.RunSQL((SQL / "old_drafts.sql").read_text()),
+        migrations.RunSQL((SQL / "drafts_of_before.sql").read_text()),
     ]

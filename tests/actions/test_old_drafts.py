@@ -1,17 +1,20 @@
 """Drafts that nobody touches are asked about after 30 days, let go after 60, and never in silence."""
 
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
+from registry import migrations
 from registry.access.scope import EVERYTHING, acting
 from registry.actions import accounts, digest, drafts
 from registry.actions.drafts import Typing
 from registry.actions.letters import letter
 from registry.models import Draft, Membership, Notification
-from registry.queries.drafts import drafts_of, old_drafts
+from registry.queries.drafts import OldDrafts, drafts_of, old_drafts
 from tests.factories import NIGHT, make_transfer
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -123,6 +126,18 @@ def test_a_page_left_open_for_two_months_begins_a_new_draft(patient, coordinator
     assert (len(found.lines), len(found.let_go)) == (1, 1)
 
 
+def test_drafts_of_before_this_rule_are_asked_about_first(patient, coordinator):
+    at = timezone.now()
+    for key, age in (("event:new", 400), (KEY, 45), ("visit:D28@2024-03-01", 10)):
+        keep(patient, by=coordinator, key=key, at=at - age * DAY)
+    with connection.cursor() as cursor:
+        cursor.execute((Path(migrations.__file__).parent / "sql" / "drafts_of_before.sql").read_text())
+
+    assert old_drafts(at=at + MINUTE)[coordinator.pk] == OldDrafts(count=2, has_new=True)
+    assert drafts.let_old_drafts_go(at=at + 30 * DAY - MINUTE) == 0
+    assert drafts.let_old_drafts_go(at=at + 30 * DAY + MINUTE) == 2
+
+
 # --- who cannot be asked ----------------------------------------------------------------------
 
 
@@ -194,3 +209,19 @@ def test_of_other_peoples_drafts_the_mail_learns_the_number_only(patient, coordi
 
     # The investigator's role has ended: nobody could finish that draft.
     assert {person: each.count for person, each in found.items()} == {coordinator.pk: 2}
+
+
+@pytest.mark.django_db
+def test_only_the_application_lets_drafts_go():
+    """Whoever else may connect, to read what is for everybody, may neither empty nor count them."""
+    for function in (
+        "guard.let_old_drafts_go(timestamptz, timestamptz, timestamptz)",
+        "guard.old_drafts(timestamptz)",
+    ):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT has_function_privilege('public', %s, 'EXECUTE'),"
+                " has_function_privilege('registry_app', %s, 'EXECUTE')",
+                [function, function],
+            )
+            assert cursor.fetchone() == (False, True)
