@@ -183,6 +183,27 @@ def test_a_lock_of_any_level_refuses_a_write_by_any_path(visit, coordinator, set
     assert everything_of(visit.patient) == before
 
 
+@pytest.mark.parametrize("hidden", ["registry_recordlock", "registry_patient"])
+def test_a_table_of_a_session_hides_no_lock(visit, hidden):
+    factories.make_lock(patient=visit.patient)
+
+    with acting(rows=EVERYTHING):
+        sql(f"CREATE TEMPORARY TABLE {hidden} (LIKE public.{hidden})")
+        with pytest.raises(DatabaseError, match="is locked"), transaction.atomic():
+            sql("UPDATE public.registry_visit SET comments = 'changed'")
+
+
+@pytest.mark.django_db
+def test_no_function_looks_into_the_tables_of_a_session_first():
+    named = sql(
+        "SELECT p.oid::regprocedure::text FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace,"
+        " unnest(p.proconfig) AS c WHERE n.nspname IN ('public', 'audit', 'guard')"
+        " AND c LIKE 'search_path=%' AND c NOT LIKE '%, pg_temp'"
+    )
+
+    assert named == []
+
+
 def everything_of(patient):
     with connection.cursor() as cursor:
         cursor.execute("SELECT guard.content(%s, NULL)::text", [patient.pk])

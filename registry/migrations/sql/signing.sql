@@ -151,3 +151,15 @@ BEGIN
     RETURN new;
 END $$;
 CREATE TRIGGER own_secret BEFORE UPDATE ON registry_user FOR EACH ROW EXECUTE FUNCTION registry_own_secret();
+
+-- Where a search path does not name it, the session's own temporary schema is searched first of all: a table of
+-- that name would hide a lock, a signature or what is signed from the functions that ask for them.
+DO $$
+DECLARE f record;
+BEGIN
+    FOR f IN SELECT p.oid::regprocedure AS named, substring(c FROM '^search_path=(.*)$') AS path
+        FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace CROSS JOIN unnest(p.proconfig) AS c
+        WHERE n.nspname IN ('public', 'audit', 'guard') AND c LIKE 'search_path=%' LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %s, pg_temp', f.named, f.path);
+    END LOOP;
+END $$;
