@@ -44,8 +44,10 @@ def on(value: date | str | None) -> str:
         return year
     if month not in _NUMBERS:
         return value  # no date: shown as it stands in the record
-    named = f"{_MONTHS[int(month) - 1]} {year}"
-    return f"{int(day)} {named}" if day else named
+    if not day:
+        return f"{_MONTHS[int(month) - 1]} {year}"
+    exact = _whole(value)
+    return value if exact is None else spoken(exact)
 
 
 @register.filter
@@ -120,9 +122,12 @@ def alert_state(value: str) -> SafeString:
 
 
 def _whole(value: date | str | None) -> date | None:
-    if isinstance(value, str):
+    if not isinstance(value, str):
+        return value
+    try:
         return date.fromisoformat(value) if len(value) == 10 else None
-    return value
+    except ValueError:
+        return None  # of free text, or imported: `2024-02-31`
 
 
 def grade_words(

@@ -22,6 +22,7 @@ DAY_0 = date(2024, 3, 1)
         ("2024-04-04", DAY_0, "day 34, 4 Apr 2024"),
         ("2024-04", DAY_0, "Apr 2024"),
         ("2024", DAY_0, "2024"),
+        ("2024-02-31", DAY_0, "2024-02-31"),
         (None, DAY_0, ""),
     ],
 )
@@ -155,6 +156,8 @@ def test_a_date_counts_from_the_day_0_of_its_course(value, day_zeros, shown):
         ("2024-04-04", "day 34, 4 Apr 2024"),
         ("2024-04", "Apr 2024"),
         ("2024", "2024"),
+        ("2024-02-31", "2024-02-31"),  # words that look like a date and are none
+        ("2024-13", "2024-13"),
         ("12-2024-04", "12-2024-04"),
         ("recovered", "recovered"),
         ("", ""),
