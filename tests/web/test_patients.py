@@ -295,6 +295,24 @@ def test_the_history_tells_a_change_by_its_reason_and_an_addition_by_its_words(a
     assert "D28, completed, day 28, 29 Mar 2024" in history
 
 
+def test_the_history_stands_words_that_look_like_a_date_and_are_none(as_user, coordinator, scene):
+    visit = scene.patient.visits.get(code="D28")
+    visit.comments = "2024-02-31"
+    visit.save(update_fields=["comments"])
+
+    page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/history/"))
+
+    assert "(empty) → 2024-02-31" in page
+
+
+def test_what_lay_before_the_second_infusion_counts_from_the_first(as_user, coordinator, scene):
+    factories.make_infusion(patient=scene.patient, infused_on=date(2024, 8, 1))
+
+    page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/"))
+
+    assert "enrolled day −7, 23 Feb 2024" in page
+
+
 def test_years_without_a_duty_are_folded_and_the_rest_is_open(as_user, coordinator, scene):
     page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/"))
 
