@@ -7,7 +7,7 @@ import pytest
 
 from registry.actions.drafts import Typing, keep_draft
 from registry.actions.locks import ask_to_unlock, decide_unlocking
-from registry.models import Draft, Patient, Visit
+from registry.models import Draft, Membership, Patient, Visit
 from tests import factories
 from tests.factories import NIGHT
 from tests.web.late import contact_data, make_late_patient
@@ -173,6 +173,35 @@ def test_who_asked_already_is_named(as_user, coordinator, manager, record):
     page = as_user(coordinator).get(address(record, "end")).content.decode()
 
     assert f"{manager} asked to unlock it; another data manager or safety lead decides." in page
+
+
+def test_of_two_locks_the_one_that_nobody_asked_about_is_still_to_be_asked_about(as_user, manager, record):
+    asked, other = factories.make_lock(site=record.site), factories.make_lock(patient=record)
+    ask_to_unlock(lock=asked, reason="A date is wrong", hours=None, by=manager, at=NIGHT)
+
+    page = as_user(manager).get(f"/patients/{record.public_id}/transfer/").content.decode()
+
+    assert f'href="/locks/#lock-{other.pk}">Ask to unlock it</a>' in page
+
+
+def test_two_requests_are_two_sentences(as_user, coordinator, manager, record):
+    for lock in (factories.make_lock(site=record.site), factories.make_lock(patient=record)):
+        ask_to_unlock(lock=lock, reason="A date is wrong", hours=None, by=manager, at=NIGHT)
+
+    page = as_user(coordinator).get(address(record, "end")).content.decode()
+
+    assert f"safety lead decides. {manager} asked to unlock it;" in page
+
+
+def test_who_manages_another_study_is_not_led_to_its_locks(as_user, coordinator, record):
+    elsewhere = factories.make_site(study=factories.make_study(key="OTHER"), code="LIS")
+    Membership.objects.create(user=coordinator, role="data_manager", study=elsewhere.study, granted_at=NIGHT)
+    factories.make_lock(patient=record)
+
+    page = as_user(coordinator).get(address(record, "end")).content.decode()
+
+    assert "Ask to unlock it</a>" not in page
+    assert "A data manager or safety lead asks to unlock it" in page
 
 
 def test_a_record_opened_for_now_is_open(as_user, coordinator, manager, lead, record):

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from registry.access.gates import get_user
-from registry.access.roles import may
+from registry.access.scope import rows_of
 from registry.models import Patient, RecordLock, Site, User, Visit
 from registry.queries.locks import LockLine, locks_over, locks_over_sites, standing_over, who_unlocks
 
@@ -40,8 +40,8 @@ class Closed:
 
     @property
     def asked(self) -> list[LockLine]:
-        """Those that somebody has asked to unlock already."""
-        return [line for line in self.lines if line.waiting]
+        """All of them when each is asked about already; none while one is still to be asked about."""
+        return list(self.lines) if all(line.waiting for line in self.lines) else []
 
 
 def closed(request: HttpRequest, *, patient: Patient, visit: Visit | None = None) -> Closed | None:
@@ -63,10 +63,12 @@ def closed_by(request: HttpRequest, *, lines: tuple[LockLine, ...]) -> Closed | 
     """The same of locks that were read already."""
     if not lines:
         return None
-    lock, waiting = lines[0].lock, lines[0].waiting
+    first = next((line for line in lines if not line.waiting), lines[0])
+    lock, waiting = first.lock, first.waiting
     place = f"unlocking-{waiting.pk}" if waiting else f"lock-{lock.pk}"
+    may_ask = lock.study_id in rows_of(get_user(request), verb="unlock_record").studies
     return Closed(
         lines=lines,
-        ask_at=f"{reverse('study:locks')}#{place}" if may(get_user(request), "unlock_record") else "",
+        ask_at=f"{reverse('study:locks')}#{place}" if may_ask else "",
         people=who_unlocks(study_id=lock.study_id),
     )
