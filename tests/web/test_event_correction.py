@@ -186,3 +186,25 @@ def test_a_form_sent_back_is_not_saved_over_a_correction_that_it_has_not_seen(pe
     assert answer.status_code == 409
     event.refresh_from_db()
     assert event.term == "Mycosis fungoides"
+
+
+def test_answers_to_questions_of_a_category_that_was_corrected_do_not_go_in_silence(person, scene):
+    event = factories.make_event(patient=scene.patient, term="Fever", category="crs", started_on="2024-05")
+    follow_up = f"{address(scene.patient)}{event.pk}/follow-up/"
+    dated = {"reported_on_day": "1", "reported_on_month": "8", "reported_on_year": "2024"}
+    data = {**shown(person.get(follow_up).content.decode()), **dated, "narrative": "at home"}
+    data["crs-has_fever"] = "yes"
+    person.post(f"/patients/{scene.patient.public_id}/drafts/", data)
+    AdverseEvent.objects.filter(pk=event.pk).update(category="infection")
+    words = "The category was corrected to “Infection” while you were typing."
+
+    draft = person.get(follow_up).content.decode()
+    answer = person.post(follow_up, {**data, "step": "save"})
+
+    page = answer.content.decode()
+    assert words in draft
+    assert answer.status_code == 422
+    assert words in page
+    assert "at home" in page
+    assert not event.follow_ups.exists()
+    assert person.post(follow_up, {**shown(page), "step": "save"}).status_code == 302

@@ -244,6 +244,7 @@ class FollowUpForm(RecordForm):
         self.event = event
         self.today = today
         self.standing = facts
+        self.left_behind = _left_behind(data, event=event)
         # A page without the questions of the category, sent by hand, changes none of them.
         has_questions = data is None or any(name.startswith(f"{event.category}-") for name in data)
         self.facts_form = (
@@ -254,6 +255,8 @@ class FollowUpForm(RecordForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         self._facts = self._changed()
+        if self.left_behind:
+            self.add_error(None, self.left_behind)
         if cleaned.get("reported_on") is None:
             return cleaned
         entry = completed_follow_up(self.entry(), event=self.event)
@@ -318,6 +321,19 @@ class FollowUpForm(RecordForm):
         if facts == self.standing or (facts.is_empty and self.standing is None):
             return None
         return facts
+
+
+def _left_behind(data: QueryDict | None, *, event: AdverseEvent) -> str:
+    """What is said of answers to questions that the event's category no longer asks; empty without any."""
+    answered = {name.partition("-")[0] for name, values in (data or QueryDict()).lists() if any(values)}
+    other = next((each for each in facts_forms(None) if each in answered and each != event.category), None)
+    if other is None:
+        return ""
+    return (
+        f"The category was corrected to “{event.get_category_display() or 'none'}” while you were typing. "
+        f"Your answers about “{code_lists.EVENT_CATEGORIES[other]}” are not kept; "
+        "everything else is below. Look it over, then save."
+    )
 
 
 def hint_of(facts: Facts | None, *, seriousness: tuple[str, ...], outcome: str) -> str:
