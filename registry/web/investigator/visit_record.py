@@ -14,7 +14,7 @@ from registry.access.roles import Verb, may
 from registry.clinical.partial_dates import NotADate, parse_date
 from registry.clinical.visit_windows import UNSCHEDULED, VisitWindow, window_label
 from registry.clock import today
-from registry.models import Course, LabResult, Patient, RecordLock, SupportiveTreatment, Visit
+from registry.models import Course, LabResult, Patient, RecordLock, Signature, SupportiveTreatment, Visit
 from registry.queries.casebook import Casebook, casebook
 from registry.queries.locks import locks_of_sheet, locks_over
 from registry.queries.signatures import (
@@ -92,10 +92,13 @@ class ReadVisit:
     def changes_since(self, line: SignatureLine | None) -> list[tuple[Story, Step]]:
         """What changed after a signature; all of it to be read when there is none."""
         row = signed_row(book=self.book, signature=line.signature) if line else None
-        return since(stories=self.stories, signed=row) if row else []
+        told = [story for story in self.stories if story.key[0] != _SIGNATURES]
+        return since(stories=told, signed=row) if row else []
 
 
-_FRAME = ("registry_patient", "registry_course")
+# That a change voided a signature is said beside the signature.
+_SIGNATURES = Signature._meta.db_table
+_FRAME = ("registry_patient", "registry_course", _SIGNATURES)
 
 
 def record(request: HttpRequest, public_id: UUID, code: str) -> HttpResponse:
