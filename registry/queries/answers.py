@@ -60,23 +60,22 @@ _THEM = """
 """
 # Below, each rule is a bit by its place among the numbers; the number of an answer tells its rule.
 _BIT = "1 << array_position(%(numbers)s::bigint[], j.answered_as) - 1"
-# Of nearly everybody all answers stand. Each patient's are made one row before anything is joined: what
-# holds of the earliest and of the latest holds of all.
+# Of nearly everybody all answers stand. Each patient's are made one row before anything is joined; whose
+# answers stand at the date of some sites only are looked at one by one.
 _WHOSE_ALL_STAND = f"""
     WITH {_THEM.format(of="BETWEEN %(first)s AND %(last)s")}, kept AS (
         SELECT j.patient_id, count(*) AS answers, min(j.notes) AS lowest, max(j.notes) AS highest,
-               max(j.as_of) AS as_of, min(j.wake_on) AS wake_on,
                coalesce(bit_or({_BIT}) FILTER (WHERE NOT j.is_clear), 0) AS unchanged
         FROM registry_judgement j
         WHERE j.answered_as = ANY (%(numbers)s) AND j.patient_id BETWEEN %(first)s AND %(last)s
+          AND j.as_of <= (SELECT min(today) FROM sites)
+          AND (j.wake_on IS NULL OR j.wake_on > (SELECT max(today) FROM sites))
           AND NOT %(anew)s
         GROUP BY j.patient_id
     ), looked_at AS (
         SELECT them.id, them.is_in_scope, kept.unchanged,
                coalesce(kept.answers = cardinality(%(numbers)s::bigint[])
-                        AND kept.lowest = them.notes AND kept.highest = them.notes
-                        AND kept.as_of <= them.today
-                        AND (kept.wake_on IS NULL OR them.today < kept.wake_on), false) AS all_stand
+                        AND kept.lowest = them.notes AND kept.highest = them.notes, false) AS all_stand
         FROM them LEFT JOIN kept ON kept.patient_id = them.id
     )
     SELECT is_in_scope, CASE WHEN all_stand THEN unchanged END, count(*),
