@@ -81,7 +81,7 @@ def judge_waiting(
             )
             broken = {failure.patient_id for failure in failures}
             done = [pk for patient_id, waited in claimed.items() if patient_id not in broken for pk in waited]
-            WaitingEvaluation.objects.filter(pk__in=done).delete()
+            _settle(done)
             for patient_id in broken:
                 _wait_longer(list(claimed[patient_id]), at=at)
         judged += len(claimed)
@@ -161,6 +161,13 @@ def _claim(
         for patient_id, pk, since in cursor.fetchall():
             claimed[patient_id][pk] = since
     return claimed
+
+
+def _settle(waiting_ids: Sequence[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM registry_waitingevaluation WHERE id = ANY (%s::bigint[])", [list(waiting_ids)]
+        )
 
 
 def _late_since(waits_since: datetime, *, missed: datetime | None, at: datetime) -> datetime | None:

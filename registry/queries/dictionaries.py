@@ -1,5 +1,6 @@
 """The licensed dictionary that codes are read with."""
 
+from django.db import connection
 from django.db.models import Q
 
 from registry.models import AdverseEvent, AdverseEventFollowUp, DictionaryTerm, DictionaryVersion
@@ -14,12 +15,11 @@ def version_in_force(*, dictionary: str = "meddra") -> str:
     Whatever is remembered about coded events is out of date as soon as this text changes. One small
     query; no patient's rows, so any scope will do.
     """
-    return (
-        DictionaryVersion.objects.filter(dictionary=dictionary, is_in_force=True)
-        .values_list("name", flat=True)
-        .first()
-        or ""
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name FROM registry_dictionaryversion WHERE dictionary = %s AND is_in_force", [dictionary]
+        )
+        return next((name for (name,) in cursor.fetchall()), "")
 
 
 def terms_of_patient(*, patient_id: int) -> dict[str, str]:

@@ -2,14 +2,23 @@
 
 from datetime import datetime, timedelta
 
-from registry.models import DueRun
+from django.db import connection
 
 _NIGHT = timedelta(days=1)
 
 
 def missed_since(*, at: datetime) -> datetime | None:
     """Return the hour of the first of several nights that are outstanding; one alone is not missed yet."""
-    done = DueRun.objects.filter(job="nightly_scan", state="done", due_at__lte=at).order_by("-due_at").first()
-    if done is None or at < done.due_at + 2 * _NIGHT:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT max(due_at) FROM registry_duerun
+            WHERE job = 'nightly_scan' AND state = 'done' AND due_at <= %(at)s
+            """,
+            {"at": at},
+        )
+        [(done,)] = cursor.fetchall()
+    if done is None or at < done + 2 * _NIGHT:
         return None
-    return done.due_at + _NIGHT
+    missed: datetime = done + _NIGHT
+    return missed
