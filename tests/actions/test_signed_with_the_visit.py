@@ -15,7 +15,16 @@ from registry.actions.visits import VisitEntry, change_visit, record_visit
 from registry.clinical.annual_contact import DETAILS, QUESTIONS
 from registry.clinical.event_facts import InfectionFacts
 from registry.clinical.partial_dates import PartialDate
-from registry.models import AdverseEvent, Course, Score, ScoreDetail, Serology, Signature, Treatment
+from registry.models import (
+    AdverseEvent,
+    Course,
+    Score,
+    ScoreDetail,
+    Serology,
+    Signature,
+    Treatment,
+    TreatmentAnswer,
+)
 from registry.queries.signatures import canonical, rows_of_visit, signature_lines
 from tests import factories
 from tests.factories import NIGHT
@@ -166,6 +175,19 @@ def test_the_stop_is_signed_with_the_visit_that_answered_it(visit, investigator,
     Treatment.objects.update(stopped_on="2024-07")
 
     assert (is_valid(visit), is_valid(autumn)) == (True, False)
+
+
+def test_a_stop_that_no_visit_answers_any_more_is_told_by_the_visit_of_its_beginning(
+    visit, investigator, coordinator
+):
+    treatment = Treatment.objects.get()
+    stop = answered(treatment, "stopped", on=PartialDate.parse("2024-08"))
+    visit_with(visit.patient, coordinator, stop, code="M6", on=AUTUMN)
+    signed(visit, investigator)
+
+    TreatmentAnswer.objects.filter(treatment=treatment).update(answer="same")
+
+    assert not is_valid(visit)
 
 
 def test_a_treatment_that_was_asked_about_is_signed_as_it_was_asked(visit, investigator, coordinator):

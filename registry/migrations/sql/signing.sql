@@ -6,8 +6,9 @@ ALTER TABLE registry_adverseevent ADD CONSTRAINT event_visit_is_of_its_patient
 ALTER TABLE registry_treatment ADD CONSTRAINT treatment_visit_is_of_its_patient
     FOREIGN KEY (visit_id, patient_id) REFERENCES registry_visit (id, patient_id) DEFERRABLE INITIALLY DEFERRED;
 
--- `signed_since_2`: the rows that version 2 of the content adds. `told`: what of a row a visit told.
-ALTER TABLE guard.part ADD COLUMN signed_since_2 text, ADD COLUMN told text NOT NULL DEFAULT 'to_jsonb(r)';
+-- `signed_since_2`: the rows that version 2 of the content adds. `told`: what of a row a visit told. `decides`:
+-- the rows by which that is decided of a visit that is not theirs.
+ALTER TABLE guard.part ADD COLUMN signed_since_2 text, ADD COLUMN told text NOT NULL DEFAULT 'to_jsonb(r)', ADD COLUMN decides text;
 UPDATE guard.part SET signed_since_2 = 'r.visit_id = v.id' WHERE tbl = 'registry_adverseevent';
 UPDATE guard.part SET signed_since_2 = 'r.number = 0 AND EXISTS (SELECT FROM registry_adverseevent e'
     ' WHERE e.id = r.event_id AND e.visit_id = v.id)'
@@ -23,6 +24,8 @@ UPDATE guard.part SET signed_since_2 = 'r.visit_id = v.id OR EXISTS (SELECT FROM
             SELECT FROM registry_treatmentanswer a WHERE a.treatment_id = r.id AND a.visit_id <> v.id AND a.answer <> 'same'))
         THEN '' ELSE 'stopped_on' END$$
 WHERE tbl = 'registry_treatment';
+UPDATE guard.part SET decides = 'EXISTS (SELECT FROM registry_treatment t WHERE t.id = r.treatment_id AND t.visit_id = v.id)'
+WHERE tbl = 'registry_treatmentanswer';
 CREATE FUNCTION guard.signed(part guard.part, version int DEFAULT 2) RETURNS text LANGUAGE sql IMMUTABLE AS
     $$ SELECT nullif(concat_ws(' OR ', part.signed_with, CASE WHEN version >= 2 THEN part.signed_since_2 END), '') $$;
 
@@ -133,7 +136,7 @@ BEGIN
             SELECT s.id, statement_timestamp(), audit.context(''actor'')::bigint, audit.context(''reason'') FROM registry_signature s
             WHERE s.voided_at IS NULL AND s.patient_id IN (SELECT t.patient_id FROM (%1$s) t)
               AND (s.visit_id IS NULL OR EXISTS (SELECT FROM (%1$s) r, registry_visit v WHERE v.id = s.visit_id AND r.patient_id = v.patient_id AND (%2$s)))
-            ON CONFLICT DO NOTHING', touched, coalesce(guard.signed(part), 'false'));
+            ON CONFLICT DO NOTHING', touched, coalesce(nullif(concat_ws(' OR ', guard.signed(part), part.decides), ''), 'false'));
     END IF;
     RETURN NULL;
 END $$;
