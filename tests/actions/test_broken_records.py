@@ -1,5 +1,6 @@
 """What one record raises is kept and survived; what is to stop everything is not."""
 
+import gc
 import re
 from pathlib import Path
 
@@ -8,6 +9,11 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 
 from registry.actions.broken_records import Survived
+from registry.actions.judging import judge_batch
+from registry.monitoring.catalogue import RULES
+from registry.queries.evidence import Candidate
+from registry.queries.fingerprints import InForce
+from tests.factories import DAY_0, NIGHT
 
 
 def test_what_is_raised_is_kept_and_the_work_goes_on():
@@ -41,3 +47,27 @@ def test_nothing_else_in_the_house_survives_whatever_is_raised():
     ]
 
     assert found == []
+
+
+def test_garbage_is_sought_again_when_the_time_ends_at_the_very_beginning(monkeypatch):
+    spare = gc.disable
+
+    def and_the_time_is_over():
+        spare()
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(gc, "disable", and_the_time_is_over)
+    try:
+        with pytest.raises(SoftTimeLimitExceeded):
+            judge_batch(
+                rules=RULES,
+                by=InForce("", {}),
+                batch=[Candidate(1, DAY_0, is_in_scope=True)],
+                at=NIGHT,
+                is_whole=False,
+                notes={},
+            )
+
+        assert gc.isenabled()
+    finally:
+        gc.enable()
