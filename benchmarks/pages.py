@@ -68,7 +68,9 @@ def _build(database: engine.Database, *, patients: int, anew: bool) -> None:
         return
     print(f"Inventing {patients} patients, once …", file=sys.stderr, flush=True)
     manage = [sys.executable, str(embedded.ROOT / "manage.py")]
-    environment = {**database.environment("registry"), "DEMO_PASSWORD": "of-no-account"}
+    # Without a broker: that nobody could be nudged is no news here.
+    quiet = {"DEMO_PASSWORD": "of-no-account", "LOG_LEVEL": "CRITICAL"}
+    environment = {**database.environment("registry"), **quiet}
     subprocess.run(
         [*manage, "seed_demo", "--patients", str(patients)],
         cwd=embedded.ROOT,
