@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.apps import apps
 from django.core.paginator import Page, Paginator
+from django.db.models import Field
 
 from registry.models import AdverseEvent, AuditEvent, LabResult, Patient, User, Visit
 
@@ -138,17 +140,25 @@ def _history_line(
         who=str(people.get(event.actor_id or 0, "The registry")),
         what=_named(event.tbl),
         kind=kind,
-        row=changed.get((event.tbl, event.pk_text), {}) if event.op == "U" else (new or old),
+        row=changed.get((event.tbl, event.pk_text), {}) if event.op == "U" else _told_row(event),
         changes=tuple(
             FieldChange(
-                field.removesuffix("_id").replace("_", " "), _shown(old.get(field)), _shown(new.get(field))
+                column.removesuffix("_id").replace("_", " "),
+                _shown(event.tbl, column, old.get(column)),
+                _shown(event.tbl, column, new.get(column)),
             )
-            for field in (new or old)
-            if event.op == "U" and field not in _MACHINERY
+            for column in (new or old)
+            if event.op == "U" and column not in _MACHINERY
         ),
         reason=event.reason or "",
         origin=event.origin or "",
     )
+
+
+def _told_row(event: AuditEvent) -> Mapping[str, Any]:
+    """A row as it was recorded or removed, answers in their words."""
+    row = event.new or event.old or {}
+    return row | {name: _shown(event.tbl, name, row[name]) for name in ("section", "answer") if name in row}
 
 
 def _named(table: str) -> str:
@@ -159,12 +169,21 @@ def _named(table: str) -> str:
     return known.get(table, table.removeprefix("registry_")).capitalize()
 
 
-def _shown(value: object) -> str:
+@cache
+def _columns(table: str) -> Mapping[str, "Field[Any, Any]"]:
+    """The columns of a table that has a model, whatever it was called when the trail was written."""
+    models = {model._meta.db_table: model for model in apps.get_models()}
+    model = models.get(table)
+    return {str(each.column): each for each in model._meta.concrete_fields} if model else {}
+
+
+def _shown(table: str, column: str, value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    text = str(value)
+    field = _columns(table).get(column)
+    text = str(dict(field.flatchoices).get(value, value) if field is not None else value)
     return text if len(text) <= 200 else f"{text[:200]}…"

@@ -304,6 +304,8 @@ def row_words(row: Mapping[str, Any], day_zeros: Sequence[date] = ()) -> str:
         named.append(f"{row['mg_per_day']} mg/day" if row.get("mg_per_day") else row.get("dose") or "")
     if isinstance(row.get("items"), Mapping):
         named.append(", ".join(f"{key.replace('_', ' ')} {points}" for key, points in row["items"].items()))
+    if row.get("answer"):
+        named += [str(row.get("section") or ""), str(row["answer"])]
     if row.get("kind"):
         named.append(code_lists.SUPPORT_KINDS.get(row["kind"], row["kind"]))
     if row.get("status"):

@@ -10,7 +10,7 @@ from django.urls import resolve
 
 from registry.actions import locks
 from registry.actions.laboratory import ResultEntry, correct_lab_result
-from registry.models import LabResult
+from registry.models import LabResult, TreatmentAnswer
 from registry.queries.locks import Target
 from tests import factories
 from tests.factories import NIGHT
@@ -285,11 +285,19 @@ def test_the_history_says_who_changed_what_and_why(as_user, coordinator, scene):
 def test_the_history_tells_a_change_by_its_reason_and_an_addition_by_its_words(as_user, coordinator, scene):
     scene.patient.sex = "M"
     scene.patient.save(update_fields=["sex"])
+    visit = scene.patient.visits.get(code="D28")
+    visit.contact_mode = "phone"
+    visit.save(update_fields=["contact_mode"])
+    TreatmentAnswer.objects.create(
+        patient=scene.patient, visit=visit, section="treatments", answer="complete", entered_at=NIGHT
+    )
 
     page = page_of(as_user(coordinator).get(f"/patients/{scene.patient.public_id}/history/"))
     history = page[page.index('id="history"') :]
 
-    assert "F → M" in history
+    assert "Female → Male" in history
+    assert "contact mode:</span> (empty) → By telephone" in history
+    assert "Treatments, The list is complete" in history
     assert "Neutrophils 0.4 ×10⁹/L, collected day 14, 15 Mar 2024" in history
     assert "G-CSF, short-acting, day 15, 16 Mar 2024" in history
     assert "D28, completed, day 28, 29 Mar 2024" in history
