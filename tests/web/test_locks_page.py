@@ -121,3 +121,10 @@ def test_a_locked_unscheduled_visit_is_named_by_its_day(desk, scene):
     )
 
     assert "Unscheduled visit on 3 Apr 2024 of VIE-0001" in desk.get("/locks/").content.decode()
+
+
+def test_no_name_on_the_page_is_that_of_the_dialog_for_who_was_away(desk, scene):
+    page = desk.get("/locks/").content.decode()
+
+    names = re.findall(r'\bid="([^"]+)"', page)
+    assert sorted(names) == sorted(set(names))
