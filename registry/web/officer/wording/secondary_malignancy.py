@@ -142,10 +142,14 @@ def _partial(partial: PartialDate) -> str:
     return f"{partial.earliest:%b %Y}" if len(partial.text) == len("2026-03") else partial.text
 
 
+# `malignancy_terms 2`, as the evidence names lists, is a name in words but for its stroke.
+_NAMES = str.maketrans("_", " ")
+
+
 def _is_possible(told: Told) -> bool:
     return told.certainty == "possible"
 
 
 def _standing(told: Told) -> str:
-    lists = f"Found by {told.text('list_version')}."
+    lists = f"Read with the lists {told.text('list_version').translate(_NAMES)}."
     return lists if not _is_possible(told) else f"The record cannot exclude it, nor does it prove it. {lists}"
