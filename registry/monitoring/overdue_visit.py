@@ -61,8 +61,14 @@ def is_annual(code: str) -> bool:
 def judge(history: History, as_of: date, limits: Limits) -> tuple[Finding, ...]:
     """Return the planned visits that are overdue, by course and target date."""
     findings: list[Finding] = []
+    rows = {visit.code for schedule in history.schedules for visit in schedule.visits}
     for day_zero, next_infusion_on in history.day_zeros_with_next:
-        planned = _planned_ahead(history, day_zero, next_infusion_on, as_of)
+        # OVD-7: a yearly repetition is the next planned visit once it has opened, never before.
+        planned = [
+            window
+            for window in _planned_ahead(history, day_zero, next_infusion_on, as_of)
+            if window.opens_on <= as_of or window.code in rows
+        ]
         recorded = _recorded(history, day_zero)
         overdue = {
             window.code
@@ -113,7 +119,7 @@ def _planned(
 def _planned_ahead(
     history: History, day_zero: date, next_infusion_on: date | None, as_of: date
 ) -> list[VisitWindow]:
-    """As far as `wakes` looks ahead; what has not opened by `as_of` is neither overdue nor a label."""
+    """As far as `wakes` looks ahead."""
     return history.once(
         ("planned ahead", day_zero, as_of),
         lambda: _planned(

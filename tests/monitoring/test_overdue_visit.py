@@ -308,6 +308,19 @@ class TestLabelsAndSeverity:
         (finding,) = [f for f in RULE.findings(history, date(2025, 3, 28)) if f.day_zero == INFUSED]
         assert finding.evidence["labels"] == []
 
+    def test_a_yearly_repetition_that_has_not_opened_holds_up_no_label(self):  # OVD-7
+        # M12+1Y and M24 aim at one day, and M24 opens a month before.
+        table = """
+            code | target | before | after
+            -----+--------+--------+------
+            M12  | 12 mo  | 30     | 30
+            M24  | 24 mo  | 60     | 60
+        """
+        history = patient(date(2024, 3, 1), schedules=[schedule_of(table, repeats_yearly="M12")])
+
+        assert labels(history, date(2025, 12, 30)) == {"M12": []}
+        assert labels(history, date(2025, 12, 31)) == {"M12": ["superseded by M24"]}
+
     def test_the_last_planned_visit_is_superseded_by_none(self):  # OVD-7
         assert labels(patient(INFUSED, but="Y15"), date(2045, 1, 1)) == {"Y15": []}
 
