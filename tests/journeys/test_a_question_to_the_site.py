@@ -119,7 +119,7 @@ def test_an_officer_asks_from_an_alert_and_reads_the_answer_there(live_server, p
 
     sign_in(page, address, "okafor")
     page.goto(f"{address}/alerts/{alert.public_id}/")
-    page.locator("summary", has_text="Ask the site").click()
+    page.get_by_role("link", name="Ask the site").click()
     page.get_by_label("Question to the site").fill("Was a marrow examination done?")
     page.get_by_role("button", name="Ask the site").click()
     expect(page.get_by_text("Was a marrow examination done?")).to_be_visible()

@@ -150,8 +150,8 @@ def test_visits_of_an_earlier_course_say_which_infusion_dropped_them(page, scene
     factories.make_infusion(patient=scene.patient, infused_on=date(2024, 8, 20))
     said = section(page(at=""), "visits")
 
-    assert "1 visit dropped by the infusion of 20 Aug 2024" in said
-    assert "Dropped</span> <small>by the infusion of 20 Aug 2024</small>" in said
+    assert "1 visit dropped by the infusion of day 172, 20 Aug 2024" in said
+    assert "Dropped</span> <small>by the infusion of day 172, 20 Aug 2024</small>" in said
     earlier = said.split("Course from 1 Mar 2024, earlier", 1)[1]
     assert "nothing due yet" not in earlier
 
@@ -163,7 +163,7 @@ def test_an_infusion_that_lies_ahead_drops_nothing_yet(page, scene):  # G-1
 
 
 def test_later_visits_of_a_patient_whose_follow_up_ended_are_not_owed(page, scene):
-    assert "Later: 1 visit, not owed: follow-up ended 1 Aug 2024" in page(scene.dead, at="")
+    assert "Later: 1 visit, not owed: follow-up ended day 153, 1 Aug 2024" in page(scene.dead, at="")
 
 
 def test_today_says_that_follow_up_ended_beside_an_overdue_visit(as_user, coordinator, scene):
@@ -171,5 +171,5 @@ def test_today_says_that_follow_up_ended_beside_an_overdue_visit(as_user, coordi
     lines = [line for line in page.split("<li>") if "VIE-0003" in line]
 
     assert lines
-    assert all("follow-up ended 1 Aug 2024 (death)" in line for line in lines)
+    assert all("follow-up ended day 153, 1 Aug 2024 (death)" in line for line in lines)
     assert page.count("follow-up ended") == len(lines)
