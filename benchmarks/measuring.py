@@ -11,9 +11,11 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -22,7 +24,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from benchmarks import days
+from benchmarks import days, worker
 from registry.access.scope import EVERYTHING, acting
 from registry.actions import evaluations, night, scan
 from registry.actions.due_runs import NIGHTLY_SCAN
@@ -62,6 +64,7 @@ class Round:
     night: Reading | None = None
     sweep: Reading | None = None
     night_after_sweeps: Reading | None = None
+    night_on_two: Reading | None = None
     by_rule: dict[str, float] = field(default_factory=dict)
     night_by_rule: dict[str, float] = field(default_factory=dict)
     reports: list[RunReport] = field(default_factory=list)
@@ -76,13 +79,14 @@ def measure(*, rounds: int, owner_url: str) -> dict[str, Any]:
         _say("vacuum and statistics")
         owner.execute("VACUUM (ANALYZE)")
         _timed(lambda: _count_all(owner), _pid(owner))  # warm
-        done = [_round(number, owner) for number in range(rounds)]
+        with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=worker.start) as workers:
+            done = [_round(number, owner, workers) for number in range(rounds)]
         one_patient = _one_patient()
         facts = _facts(owner)
     return facts | _summary(done) | {"first_scan_seconds": first_scan} | one_patient | _memory()
 
 
-def _round(number: int, owner: psycopg.Connection[Any]) -> Round:
+def _round(number: int, owner: psycopg.Connection[Any], workers: Executor) -> Round:
     measured = Round()
     # Always first: what the others build on is never older than a week.
     _measure_from_raw(measured)
@@ -91,6 +95,7 @@ def _round(number: int, owner: psycopg.Connection[Any]) -> Round:
         _measure_scan,
         _measure_night,
         _measure_night_after_sweeps,
+        partial(_measure_night_on_two, workers),
         _measure_overdue,
     ]
     first = number % len(steps)
@@ -151,6 +156,24 @@ def _measure_night_after_sweeps(measured: Round, owner: psycopg.Connection[Any])
     measured.sweep = _timed(lambda: evaluations.judge_waiting(at=at), _own_pid())
     measured.night_after_sweeps = _timed(lambda: _whole_night(day), _own_pid())
     _say(f"sweep {measured.sweep.seconds:.2f} s, night after it {measured.night_after_sweeps.seconds:.2f} s")
+
+
+def _measure_night_on_two(workers: Executor, measured: Round, owner: psycopg.Connection[Any]) -> None:
+    """The same night by two workers, as installed on two processors: each judges a range at a time."""
+    day, _ = days.let_a_day_pass()
+    at = days.night_of(day)
+    evaluations.judge_waiting(at=at)
+
+    def night_of_two() -> None:
+        slot = DueRun.objects.create(job=NIGHTLY_SCAN, due_at=at)
+        parts = night.plan_parts(slots=[slot], at=at, as_of=None)
+        list(workers.map(worker.judge_part, parts, [at] * len(parts)))
+        slot.refresh_from_db()
+        if slot.state != "done":
+            raise RuntimeError("The two workers left a part of the night.")
+
+    measured.night_on_two = _timed(night_of_two, _own_pid())
+    _say(f"night on two workers {measured.night_on_two.seconds:.2f} s")
 
 
 def _whole_night(day: date) -> list[ScanRun]:
@@ -264,6 +287,7 @@ def _summary(done: list[Round]) -> dict[str, Any]:
         )
 
     names = ("from_raw", "scan", "night", "sweep", "night_after_sweeps", "overdue")
+    on_the_wall = (*names, "night_on_two")  # the processor's time of others is not ours
     reports = done[-1].reports
     return {
         "rounds": len(done),
@@ -283,6 +307,8 @@ def _summary(done: list[Round]) -> dict[str, Any]:
         "sweep_seconds": of("sweep"),
         "night_after_sweeps_seconds": of("night_after_sweeps"),
         "night_after_sweeps_ratio_to_sequential_count": ratio("night_after_sweeps"),
+        "night_on_two_workers_seconds": of("night_on_two"),
+        "night_on_two_workers_ratio_to_sequential_count": ratio("night_on_two"),
         "from_raw_seconds": of("from_raw"),
         "from_raw_ratio_to_sequential_count": ratio("from_raw"),
         "overdue_visit_alone_seconds": of("overdue"),
@@ -296,7 +322,7 @@ def _summary(done: list[Round]) -> dict[str, Any]:
         "findings": {report.rule: report.counts.findings for report in reports},
         "failures": sum(len(report.failures) for report in reports),
         "by_round": [
-            {name: round(getattr(each, name).seconds, 4) for name in ("count", *names)} for each in done
+            {name: round(getattr(each, name).seconds, 4) for name in ("count", *on_the_wall)} for each in done
         ],
     }
 

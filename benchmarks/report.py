@@ -75,6 +75,8 @@ def as_table(measured: dict[str, Any], kept: list[dict[str, Any]]) -> str:
             cpu["night_after_sweeps"],
             cpu_ratio["night_after_sweeps"],
         ),
+        f"{'the same night on two workers':34}{measured['night_on_two_workers_seconds']:>9.3f}"
+        f"{measured['night_on_two_workers_ratio_to_sequential_count']:>8.2f}",
         _line(
             "night, all of them still to judge",
             measured["night_seconds"],
