@@ -1,7 +1,7 @@
 """Judging some patients by the rules and storing what they say.
 
-One broken record blinds nobody and hides nothing: here, and here alone, is caught whatever a rule raises
-for a patient (rules.md G-9).
+One broken record blinds nobody and hides nothing: whatever a rule raises for a patient is survived here, and
+told (rules.md G-9; broken_records.py).
 """
 
 import gc
