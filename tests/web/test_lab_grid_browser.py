@@ -67,6 +67,28 @@ def test_the_grade_comes_when_the_field_is_left_and_not_while_typing(visit_page)
     expect(row.get_by_text("= 0.0009 ×10⁹/L", exact=True)).to_be_visible()
 
 
+@pytest.mark.parametrize("box", ["lab-CREATININE-value", "lab-CREATININE-unit"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_late_answer_leaves_the_field_being_typed_where_it_is(visit_page, width, box):
+    page = visit_page(width)
+    held = []
+    page.route("**/results/check/", lambda route: held.append(route))
+    page.get_by_label("Neutrophils: Value").fill("40")
+    page.locator(f"[name={box}]").focus()
+    # The field that has the focus stands just above the foot that sticks.
+    above_foot = """() => document.querySelector('.sheet-foot').getBoundingClientRect().top
+        - document.activeElement.getBoundingClientRect().bottom"""
+    page.evaluate(f"scrollBy(0, 4 - ({above_foot})())")
+    assert page.evaluate(above_foot) == pytest.approx(4, abs=1)
+
+    with page.expect_response("**/results/check/"):
+        held[-1].continue_()
+
+    expect(page.locator("#row-lab-ANC").get_by_text("Did the report say 40 per µL")).to_have_count(1)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.evaluate(above_foot) == pytest.approx(4, abs=1)
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_an_unlikely_value_is_asked_about_and_mended_by_its_button(visit_page, width, tmp_path):
     page = visit_page(width)
