@@ -62,7 +62,7 @@ def record_event(
     Raises NotAllowed, RecordRefused, RecordLocked, and AlreadySent when the second time says something else.
     """
     require(by, "enter_record", patient=patient)
-    refuse_if_locked(patient=patient)
+    refuse_if_locked(patient=patient, visit=visit)
     entry = completed(entry)
     refuse_if(event_problems(patient=patient, entry=entry, today=today))
     refuse_if(

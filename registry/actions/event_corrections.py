@@ -93,7 +93,7 @@ def correct_first_report(
     """
     patient = event.patient
     require(by, "enter_record", patient=patient)
-    refuse_if_locked(patient=patient)
+    refuse_if_locked(patient=patient, visit=event.visit)
     refuse_if(_reason_problems(reason))
     refuse_if(correction_problems(event=event, entry=entry, today=today))
     doubts = event_doubts(patient=patient, entry=entry, first_day_zero=first_day_zero_of(patient=patient))

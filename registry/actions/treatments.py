@@ -1,6 +1,6 @@
 """Treatments of a visit: new ones, answers about the ongoing ones, corrections. Nothing is carried over."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -17,6 +17,9 @@ from registry.clinical.treatments import (
 from registry.models import Patient, Treatment, TreatmentAnswer, User, Visit
 from registry.queries.activity import span_of, treatments_of
 from registry.queries.consent import collection_problems
+from registry.queries.locks import TreatmentChange, locks_on_treatments
+
+_TOLD_BEFORE = "This is not changed: it was told at a visit that is locked."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,9 @@ class TreatmentsPart:
         for correction in self.corrections:
             if (row := rows.get(correction.treatment_id)) is not None:
                 _change(row, started=correction.started, stopped=correction.stopped, dose=correction.dose)
+        # Before the stop that it tells: where a visit that is locked told of the treatment, the database asks
+        # which visit told of the stop.
+        unanswered = self._store_answers(visit, rows, entered)
         for answer in self.answers:
             row = rows[answer.treatment_id]
             if answer.answer in ("dose", "stopped"):
@@ -97,9 +103,19 @@ class TreatmentsPart:
                 )
         for entry in self.new:
             _create(entry, visit=visit, entered=entered)
-        self._store_answers(visit, rows, entered)
+        for answer_row in unanswered:
+            is_open_again = answer_row.treatment_id in rows and not rows[answer_row.treatment_id].stopped_on
+            if (
+                answer_row.treatment_id is None
+                or answer_row.treatment_id in self.asked_ids
+                or (is_open_again and answer_row.answer != "same")
+            ):
+                answer_row.delete()
 
-    def _store_answers(self, visit: Visit, rows: dict[int, Treatment], entered: dict[str, object]) -> None:
+    def _store_answers(
+        self, visit: Visit, rows: dict[int, Treatment], entered: dict[str, object]
+    ) -> list[TreatmentAnswer]:
+        """Write what is answered now, and return the answers of the visit that are given no more."""
         there = {
             answer.treatment_id: answer
             for answer in TreatmentAnswer.objects.filter(visit=visit, section=self.section)
@@ -121,10 +137,7 @@ class TreatmentsPart:
             elif answer.answer != word:
                 answer.answer = word
                 answer.save(update_fields=["answer"])
-        for number, answer in there.items():
-            is_open_again = number in rows and not rows[number].stopped_on and answer.answer != "same"
-            if number is None or number in self.asked_ids or is_open_again:
-                answer.delete()
+        return list(there.values())
 
 
 def treatment_problems(
@@ -188,7 +201,29 @@ def treatment_problems(
             for number in part.asked_ids
             if number in known and number not in answered and number not in part.removed_ids
         ]
-    return found or _overlap_problems(part, rows)
+    return found or _closed_problems(part, known) or _overlap_problems(part, rows)
+
+
+def _closed_problems(part: TreatmentsPart, known: Mapping[int, Treatment]) -> list[tuple[str, Problem]]:
+    """What another visit told of a treatment, and its lock closes: only that it was stopped since is new."""
+    changes: dict[str, TreatmentChange] = {}
+    for number in part.removed_ids:
+        if number in known:
+            changes[f"fix-{number}"] = TreatmentChange(number, None)
+    for fix in part.corrections:
+        row = known[fix.treatment_id]
+        facts = _differing(row, started=fix.started, stopped=fix.stopped, dose=fix.dose)
+        changes[f"fix-{row.pk}"] = TreatmentChange(row.pk, facts)
+    for answer in part.answers:
+        if answer.on is not None:
+            stop = {"stopped_on": str(answer.on)}
+            changes[str(answer.treatment_id)] = TreatmentChange(answer.treatment_id, stop, is_answer=True)
+    closed = locks_on_treatments(changes=list(changes.values()))
+    return [
+        (key, Problem("on" if change.is_answer else "start", "", _TOLD_BEFORE, closed[place]))
+        for place, (key, change) in enumerate(changes.items())
+        if place in closed
+    ]
 
 
 def _gone(key: str) -> tuple[str, Problem]:
@@ -284,17 +319,24 @@ def _columns(agent: str, dose: str) -> dict[str, object]:
     return {"dose": "", "mg_per_day": read_dose(dose)}
 
 
-def _change(row: Treatment, *, started: PartialDate | None, stopped: PartialDate | None, dose: str) -> None:
+def _differing(
+    row: Treatment, *, started: PartialDate | None, stopped: PartialDate | None, dose: str
+) -> dict[str, object]:
+    """The columns that are to say something else than the row says."""
     facts = {
         "started_on": str(started) if started is not None else row.started_on,
         "stopped_on": str(stopped) if stopped is not None else "",
         **_columns(row.agent, dose),
     }
-    changed = [name for name, value in facts.items() if getattr(row, name) != value]
+    return {name: value for name, value in facts.items() if getattr(row, name) != value}
+
+
+def _change(row: Treatment, *, started: PartialDate | None, stopped: PartialDate | None, dose: str) -> None:
+    changed = _differing(row, started=started, stopped=stopped, dose=dose)
     if changed:
-        for name in changed:
-            setattr(row, name, facts[name])
-        row.save(update_fields=changed)
+        for name, value in changed.items():
+            setattr(row, name, value)
+        row.save(update_fields=list(changed))
 
 
 def _create(entry: TreatmentEntry, *, visit: Visit, entered: dict[str, object]) -> Treatment:

@@ -269,7 +269,7 @@ def event_of(*, patient: Patient, event_id: int) -> AdverseEvent | None:
     """Return one event of the patient with its reports, or None."""
     return (
         AdverseEvent.objects.filter(patient=patient, pk=event_id)
-        .select_related("patient", "patient__site", "entered_by")
+        .select_related("patient", "patient__site", "entered_by", "visit")
         .prefetch_related(
             Prefetch(
                 "follow_ups", queryset=AdverseEventFollowUp.objects.select_related("entered_by", "visit")

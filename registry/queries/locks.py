@@ -1,10 +1,12 @@
 """Locks of the record: which stand over a patient or visit, which one looks after, what holds one back."""
 
-from collections.abc import Collection, Iterable, Mapping
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import DateTimeField, Func, Prefetch, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, Concat
 
@@ -43,6 +45,18 @@ class Target:
         if self.patient is not None:
             return "patient"
         return "study" if self.site is None else "site"
+
+
+@dataclass(frozen=True, slots=True)
+class TreatmentChange:
+    """One treatment with the columns that are to change; None: it is to be taken away.
+
+    `is_answer`: that it was stopped is answered at another visit than those that told of it before.
+    """
+
+    treatment_id: int
+    columns: Mapping[str, object] | None
+    is_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +161,35 @@ def who_unlocks(*, study_id: int) -> tuple[User, ...]:
 def locked_visits(*, lines: Iterable[LockLine]) -> Mapping[int, RecordLock]:
     """Return the visits that are locked themselves, by their number."""
     return {line.lock.visit_id: line.lock for line in lines if line.lock.visit_id and not line.is_open}
+
+
+def locks_on_treatments(*, changes: Sequence[TreatmentChange]) -> dict[int, str]:
+    """Return by place the words of the lock that closes the change; one query, none without changes."""
+    if not changes:
+        return {}
+    asked = [
+        {
+            "id": change.treatment_id,
+            "columns": None if change.columns is None else {k: str(v) for k, v in change.columns.items()},
+            "is_answer": change.is_answer,
+        }
+        for change in changes
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT asked.place - 1, guard.words(found)
+            FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS asked (change, place)
+            JOIN registry_treatment t ON t.id = (asked.change ->> 'id')::bigint
+            CROSS JOIN LATERAL guard.lock_on_treatment(
+                to_jsonb(t), to_jsonb(t) || nullif(asked.change -> 'columns', 'null'),
+                -- Of no visit that told of it: the one that is being saved is open.
+                CASE WHEN (asked.change ->> 'is_answer')::boolean THEN 0 END) AS found
+            WHERE found IS NOT NULL
+            """,
+            [json.dumps(asked)],
+        )
+        return dict(cursor.fetchall())
 
 
 def lock_of_number(*, number: int, rows: Rows) -> RecordLock | None:

@@ -1,12 +1,20 @@
 """What stands of an event: its reports folded by their dates, each with what it changed."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from registry.models import AdverseEventFollowUp, CrsDetails, InfectionDetails, LicatsAdjudication, User
+from registry.access.scope import EVERYTHING, acting, because
+from registry.models import (
+    AdverseEvent,
+    AdverseEventFollowUp,
+    CrsDetails,
+    InfectionDetails,
+    LicatsAdjudication,
+    User,
+)
 from registry.queries.event_chain import chain_of, chains_of, details_of, facts_of_events
 from tests.factories import NIGHT, make_event, make_patient, make_visit
 
@@ -160,11 +168,65 @@ def test_the_database_refuses_a_second_answer_to_the_same_report(event):
     assert "infection_details_of_a_report_are_one" in refused(lambda: infection(event, 0, site="gut"))
 
 
-def test_the_database_refuses_a_change_of_what_was_answered(event):
+def test_the_database_refuses_a_change_of_what_a_follow_up_answered(event):
+    report(event, 1, "2024-03-10", narrative="Culture is back.")
+    row = infection(event, 1, site="lung")
+
+    with because("misread"):
+        change = refused(lambda: InfectionDetails.objects.filter(pk=row.pk).update(site="gut"))
+    assert "written once" in change
+    assert "written once" in refused(lambda: InfectionDetails.objects.filter(pk=row.pk).delete())
+
+
+@pytest.mark.parametrize(
+    ("reason", "change", "words"),
+    [
+        ("", {"site": "gut"}, "a correction has a reason"),
+        ("misread", {"number": 1}, "facts stay with the report that told them"),
+        ("misread", {"entered_at": NIGHT + timedelta(days=1)}, "facts stay with the report"),
+        ("misread", {"site": "gut"}, ""),
+    ],
+    ids=["without a reason", "to another report", "as if entered later", "with a reason"],
+)
+def test_the_database_takes_a_correction_of_a_first_report_with_a_reason_only(event, reason, change, words):
+    report(event, 1, "2024-03-10", narrative="Culture is back.")
     row = infection(event, 0, site="lung")
 
-    assert "written once" in refused(lambda: InfectionDetails.objects.filter(pk=row.pk).update(site="gut"))
-    assert "written once" in refused(lambda: InfectionDetails.objects.filter(pk=row.pk).delete())
+    def correct():
+        with acting(rows=EVERYTHING), because(reason):
+            InfectionDetails.objects.filter(pk=row.pk).update(**change)
+
+    if words:
+        assert words in refused(correct)
+    else:
+        correct()
+    row.refresh_from_db()
+    assert row.site == ("lung" if words else "gut")
+    assert "written once" in refused(row.delete)
+
+
+def test_the_database_refuses_a_correction_under_another_category(event):
+    row = infection(event, 0, site="lung")
+    AdverseEvent.objects.filter(pk=event.pk).update(category="crs")
+
+    with because("misread"):
+        change = refused(lambda: InfectionDetails.objects.filter(pk=row.pk).update(site="gut"))
+
+    assert "is for events of the category infection" in change
+
+
+def test_the_database_refuses_a_corrected_grade_without_its_reason(patient):
+    event = make_event(patient=patient, category="crs", grade=3, grade_scale="ASTCT")
+    row = CrsDetails.objects.create(
+        event=event, patient=patient, number=0, entered_at=NIGHT, origin="form", computed_grade=3
+    )
+    mine = CrsDetails.objects.filter(pk=row.pk)
+
+    with because("misread"):
+        refusal = refused(lambda: mine.update(computed_grade=2))
+        mine.update(computed_grade=2, grade_reason="Seen by the intensivist.")
+
+    assert "a grade other than the computed one has a reason" in refusal
 
 
 def test_the_database_refuses_the_details_of_another_patients_event(event, site):
