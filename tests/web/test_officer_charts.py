@@ -72,6 +72,31 @@ def test_no_more_than_eleven_ticks_stand_side_by_side_and_day_0_is_one(last):
     assert len(ticks) <= 11
 
 
+@pytest.mark.parametrize(
+    ("days", "side"),
+    [
+        ("0:3 10:0.2 20:0.3", "end"),  # nothing near the right end of the line
+        ("0:3 10:0.2 45:1.1 58:1.3", "end"),  # a rise above it: the words stand below
+        ("0:0.3 10:0.2 40:0.5 50:1.5 58:0.8", "start"),  # to and fro at the right: the words go to the left
+    ],
+)
+def test_the_words_of_the_limit_lie_on_no_value(days, side):
+    values = [(int(day), value) for day, value in (pair.split(":") for pair in days.split())]
+    drawn = plot(
+        points=[point(day, value) for day, value in values], limits=[Limit(Decimal(1), "1.0 ×10⁹/L")]
+    )
+
+    (words,) = [each for each in drawn.iter(f"{SVG}text") if each.get("class") == "plot__limit-words"]
+    foot, width = float(words.get("y")), 20 * 6.9
+    left = float(words.get("x")) - (width if words.get("text-anchor") == "end" else 0)
+    assert words.get("text-anchor") == side
+    for line in drawn.iter(f"{SVG}line"):
+        if line.get("class") in ("plot__line", "plot__silence"):
+            x1, y1, x2, y2 = (float(line.get(name)) for name in ("x1", "y1", "x2", "y2"))
+            on_the_way = [(x1 + (x2 - x1) * step / 50, y1 + (y2 - y1) * step / 50) for step in range(51)]
+            assert not [1 for x, y in on_the_way if left < x < left + width and foot - 12 < y < foot]
+
+
 @pytest.mark.parametrize(("gap", "kind"), [(13, "plot__line"), (14, "plot__line"), (15, "plot__silence")])
 def test_a_gap_of_more_than_14_days_is_drawn_broken(gap, kind):
     drawn = plot(points=[point(3, "0.4"), point(3 + gap, "0.6")])

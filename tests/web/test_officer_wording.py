@@ -57,7 +57,8 @@ def test_a_certain_cytopenia_is_told_with_its_days_its_limit_and_its_depth():  #
     told = cytopenia(RECOVERED, day=60)
 
     assert wording.line_of(told) == (
-        "ANC < 1.0 ×10⁹/L for 29 days, 6 Mar–4 Apr 2024, deepest 0.2, recovered 10 Apr 2024"
+        "ANC < 1.0 ×10⁹/L for 29 days, 6 Mar–4 Apr 2024 (days 5–34), deepest 0.2 ×10⁹/L, "
+        "recovered 10 Apr 2024 (day 40)"
     )
     assert sentence_of(told) == (
         "Neutrophils were below 1.0 ×10⁹/L from 6 Mar 2024 (day 5) to 4 Apr 2024 (day 34): 29 days, more "
@@ -85,13 +86,17 @@ def test_a_silence_is_told_as_one_and_says_which_count_would_settle_it():  # CYT
     )
 
     assert wording.line_of(told) == (
-        "PLT < 50 ×10⁹/L for 15 days, 6–21 Mar 2024, possibly for 29 days, deepest 25, no rise seen since"
+        "PLT < 50 ×10⁹/L for 15 days, 6–21 Mar 2024 (days 5–20), possibly for 29 days, "
+        "deepest 25 ×10⁹/L, no rise seen since"
     )
     assert "29 days, more than the limit of 28, cannot be excluded" in sentence_of(told)
-    assert "No value of platelets that proves otherwise since 21 Mar 2024 (14 days)" in sentence_of(told)
+    assert (
+        "No value of platelets that proves otherwise since 21 Mar 2024 (day 20), for 14 days: "
+        in sentence_of(told)
+    )
     settles = wording.reasons_of(told).what_would_change[0]
     # Day 34 not low leaves 33 − 5 = 28 possible days, which is not over 28; day 35 would leave 29.
-    assert "after 21 Mar 2024 and up to 4 Apr 2024 (day 34)" in settles
+    assert "after 21 Mar 2024 (day 20) and up to 4 Apr 2024 (day 34)" in settles
     assert settles.endswith("a later one no longer can.")
 
 
@@ -123,7 +128,9 @@ def test_one_low_day_is_told_as_a_day():
         day=60,
     )
 
-    assert wording.line_of(told) == ("HGB < 80 g/L on 11 Mar 2024, possibly for 44 days, deepest 70, rising")
+    assert wording.line_of(told) == (
+        "HGB < 80 g/L on 11 Mar 2024 (day 10), possibly for 44 days, deepest 70 g/L, rising"
+    )
     assert sentence_of(told).startswith("Haemoglobin was below 80 g/L on 11 Mar 2024 (day 10). From ")
 
 
@@ -182,7 +189,7 @@ def test_a_low_count_on_day_28_itself_is_not_said_to_wait_for_a_later_one():  # 
         "No later result settles it, as 29 Mar 2024 is day 28 itself; a correction of that count can.",
     )
     assert (
-        "after 28 Mar 2024 and by day 28 (29 Mar 2024) settles it"
+        "after 28 Mar 2024 (day 27) and by day 28 (29 Mar 2024) settles it"
         in (wording.reasons_of(low_the_day_before).what_would_change[0])
     )
 
@@ -195,7 +202,7 @@ def overdue(day, code):
 def test_an_overdue_visit_is_told_with_its_window_and_its_days():  # OVD-4
     told = overdue(32, "D28")
 
-    assert wording.line_of(told) == "Visit D28 1 day overdue, window 26 Mar–1 Apr 2024"
+    assert wording.line_of(told) == "Visit D28 1 day overdue, window 26 Mar–1 Apr 2024 (days 25–31)"
     assert sentence_of(told) == (
         "Visit D28 was due on 29 Mar 2024 (day 28) in the window from 26 Mar 2024 (day 25) to 1 Apr 2024 "
         "(day 31), and is recorded neither as completed nor as missed: 1 day overdue on 2 Apr 2024 (day 32)."
@@ -258,9 +265,9 @@ def test_a_laboratory_trigger_is_told_with_its_results():  # MAL-7
     """)
     told = told_of(secondary_malignancy.RULE, history, on=on_day(60))
 
-    assert wording.line_of(told) == "BLASTS 6 % on 10 Apr 2024"
+    assert wording.line_of(told) == "BLASTS 6 % on 10 Apr 2024 (day 40)"
     assert sentence_of(told).startswith(
-        "Laboratory trigger L3, blasts in the blood: BLASTS 6 % on 10 Apr 2024."
+        "Laboratory trigger L3, blasts in the blood: BLASTS 6 % on 10 Apr 2024 (day 40)."
     )
 
 
@@ -291,6 +298,26 @@ def test_an_alert_that_cannot_be_put_into_words_is_still_told(rule):
 )
 def test_a_span_names_a_year_once(first, last, words):
     assert spoken_span(first, last) == words
+
+
+def test_every_date_of_a_further_low_count_has_its_study_day():
+    changes = wording.reasons_of(cytopenia(RECOVERED, day=60)).what_would_change
+
+    assert changes[2] == (
+        "A further low count within 35 days after 4 Apr 2024 (day 34), before a recovery, lengthens it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "words"),
+    [
+        (5, 34, "6 Mar–4 Apr 2024 (days 5–34)"),
+        (0, 0, "1 Mar 2024 (day 0)"),
+        (-3, 3, "27 Feb–4 Mar 2024 (days −3 to 3)"),
+    ],
+)
+def test_a_span_has_its_study_days(first, last, words):
+    assert cytopenia(RECOVERED, day=60).span(on_day(first), on_day(last)) == words
 
 
 def test_a_day_before_day_0_has_a_real_minus_sign():

@@ -18,6 +18,8 @@ WIDTH, HEIGHT = 760, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 16, 46, 46
 # A line through a longer silence would suggest values that nobody measured.
 _LONGEST_LINE_DAYS = 14
+_LETTER = 6.9  # the width of a letter, as wide as the widest that a browser may choose
+_RADIUS = 6
 
 _LEGEND: dict[Shape, str] = {
     "value": "value",
@@ -142,10 +144,34 @@ def _limits(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
 
 
 def _limit_labels(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
-    """Above the values, so that no line runs through the words."""
+    """At the end of the line where the words cover no value; above it at the right where none is free."""
     for limit in plot.limits:
-        y = scale.place(limit.value) - 5
-        yield text(days.right - 4, y, f"limit {limit.label}", "limit-words", "end")
+        words, y = f"limit {limit.label}", scale.place(limit.value)
+        width = len(words) * _LETTER
+        places = [(x, level, anchor) for x, anchor in _ends_of(days) for level in (y - 5, y + 14)]
+        free = [place for place in places if not _covers(place, width, plot, days, scale)]
+        x, level, anchor = (free or places)[0]
+        yield text(x, level, words, "limit-words", anchor)
+
+
+def _ends_of(days: Days) -> tuple[tuple[float, str], ...]:
+    return ((days.right - 4, "end"), (days.left + 4, "start"))
+
+
+def _covers(place: tuple[float, float, str], width: float, plot: Plot, days: Days, scale: Scale) -> bool:
+    """Whether words at a place would lie on a value, or on the line between two."""
+    x, foot, anchor = place
+    left = x - width if anchor == "end" else x
+    head, right = foot - 12, left + width
+    for before, after in pairwise(_line_points(plot)):
+        (x1, y1), (x2, y2) = ((days.place(day), scale.place(value)) for day, value in (before, after))
+        if x1 - _RADIUS > right or x2 + _RADIUS < left:
+            continue
+        slope = (y2 - y1) / (x2 - x1)
+        ends = [y1 + slope * (min(max(edge, x1), x2) - x1) for edge in (left - _RADIUS, right + _RADIUS)]
+        if min(ends) - _RADIUS <= foot and max(ends) + _RADIUS >= head:
+            return True
+    return False
 
 
 def _shades(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
@@ -193,12 +219,17 @@ def _day_lines(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
 
 
 def _lines(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
+    for (day, value), (next_day, next_value) in pairwise(_line_points(plot)):
+        kind = "line" if next_day - day <= _LONGEST_LINE_DAYS else "silence"
+        yield line(days.place(day), scale.place(value), days.place(next_day), scale.place(next_value), kind)
+
+
+def _line_points(plot: Plot) -> list[tuple[int, Decimal]]:
+    """The lowest value of each day: through these the line runs."""
     lowest: dict[int, Decimal] = {}
     for point in plot.points:
         lowest[point.day] = min(point.value, lowest.get(point.day, point.value))
-    for (day, value), (next_day, next_value) in pairwise(sorted(lowest.items())):
-        kind = "line" if next_day - day <= _LONGEST_LINE_DAYS else "silence"
-        yield line(days.place(day), scale.place(value), days.place(next_day), scale.place(next_value), kind)
+    return sorted(lowest.items())
 
 
 def _given(plot: Plot, days: Days, scale: Scale) -> Iterator[SafeString]:
@@ -234,7 +265,7 @@ def _legend(plot: Plot) -> SafeString:
     if plot.given:
         entries.append(("value", False, "support given"))
     for shape, is_used, words in reversed(entries):
-        x -= len(words) * 6.9
+        x -= len(words) * _LETTER
         pieces.append(text(x, 14, words, "words"))
         x -= 12
         if words == "support given":

@@ -53,7 +53,10 @@ def plot_of(*, file: AlertFile, series: Series, as_of: date) -> SafeString | Non
             last_day=shown_to + 2,
             limits=_limits(series),
             runs=runs,
-            day_lines=[chart.DayLine(0, "day 0"), chart.DayLine(as_of_day, f"as of {spoken(as_of)}")],
+            day_lines=[
+                chart.DayLine(0, "day 0"),
+                chart.DayLine(as_of_day, f"as of day {number(as_of_day)}, {spoken(as_of)}"),
+            ],
             given=_given(file, series.analyte),
         )
     )

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from registry.clinical.spoken_dates import spoken_span
 from registry.monitoring.overdue_visit import LOST_TO_FOLLOW_UP
 from registry.web.officer.wording.told import Part, Told, days_in_words, sentence
 
@@ -10,7 +9,7 @@ from registry.web.officer.wording.told import Part, Told, days_in_words, sentenc
 def line(told: Told) -> str:
     words = [
         f"Visit {told.text('visit_code')} {days_in_words(told.days('days_overdue'))} overdue",
-        f"window {spoken_span(told.on('opens_on'), told.on('closes_on'))}",
+        f"window {told.span(told.on('opens_on'), told.on('closes_on'))}",
         *(_label(label)[0].lower() + _label(label)[1:] for label in told.labels),
     ]
     return ", ".join(words)

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from registry.clinical.analytes import ANALYTES
-from registry.clinical.spoken_dates import spoken, spoken_span
 from registry.web.officer.wording.cytopenia import grade_words, lineage, low_limit, recovery, were
 from registry.web.officer.wording.told import (
     Part,
@@ -18,18 +17,18 @@ _GRADES = {"ctcae_v5": "CTCAE v5.0 ", "ctcae_v6": "CTCAE v6.0 "}
 
 
 def line(told: Told) -> str:
-    proven, dates = told.days("certain_days"), spoken_span(told.on("first_low_on"), told.on("last_low_on"))
-    lasting = f"for {days_in_words(proven)}, {dates}" if proven else f"on {dates}"
+    proven, span = told.days("certain_days"), told.span(told.on("first_low_on"), told.on("last_low_on"))
+    lasting = f"for {days_in_words(proven)}, {span}" if proven else f"on {span}"
     if told.certainty == "possible":
         lasting += f", possibly for {days_in_words(told.days('possible_days'))}"
-    depth = f"deepest {told.text('deepest_value')}"
+    depth = f"deepest {with_unit(told.text('deepest_value'), lineage(told))}"
     return f"{lineage(told)} < {low_limit(told)} {lasting}, {depth}, {_outcome_in_short(told)}"
 
 
 def _outcome_in_short(told: Told) -> str:
     """Whether it is over, as a queue tells it: what goes on is looked at before what has healed."""
     if told.text("outcome") == "recovered":
-        return f"recovered {spoken(told.on('recovered_on'))}"
+        return f"recovered {told.when(told.on('recovered_on'))}"
     return {"recovering": "rising", "censored": "recovery not seen"}.get(
         told.text("outcome"), "no rise seen since"
     )
@@ -78,8 +77,8 @@ def _outcome(told: Told) -> str:
     waited = (told.on("latest_end_on") - last).days  # no value ends it: the last day seen
     name = ANALYTES[lineage(told)].name.lower()
     return (
-        f" No value of {name} that proves otherwise since {spoken(last)} ({days_in_words(waited)}): the "
-        "episode may still be going on."
+        f" No value of {name} that proves otherwise since {told.when(last)}, for {days_in_words(waited)}: "
+        "the episode may still be going on."
     )
 
 
@@ -93,7 +92,8 @@ def what_would_change(told: Told) -> tuple[str, ...]:
             "withdraws this alert.",
             f"A late result that proves {recovery(told)} between them parts the episode in two, as does a "
             f"gap of more than {gap} days without a low count.",
-            f"A further low count within {gap} days after {spoken(last)}, before a recovery, lengthens it.",
+            f"A further low count within {gap} days after {told.when(last)}, before a recovery, lengthens "
+            "it.",
         )
     settled_by = told.on("earliest_start_on") + timedelta(days=over + 1)
     proven_from = first + timedelta(days=over + 1)
@@ -104,7 +104,7 @@ def what_would_change(told: Told) -> tuple[str, ...]:
     if settled_by > last:
         changes.insert(
             0,
-            f"A count at or above {low_limit(told)} dated after {spoken(last)} and up to "
+            f"A count at or above {low_limit(told)} dated after {told.when(last)} and up to "
             f"{told.when(settled_by)}, not lifted by a support, settles it; a later one no longer can.",
         )
     else:

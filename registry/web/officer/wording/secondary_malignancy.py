@@ -31,7 +31,7 @@ _TRIGGERS = {
 
 def line(told: Told) -> str:
     if _kind(told) == "trigger":
-        return "; ".join(matched_words(told.evidence))
+        return _results(told)
     kind = _class(told)
     return f"{kind[0].upper()}{kind[1:]}: {_matched(told)} in {source(told)}, {_onset(told)}"
 
@@ -42,7 +42,7 @@ def why(told: Told) -> tuple[Part, ...]:
         return sentence(
             f"Laboratory trigger {trigger}, ",
             Part(_TRIGGERS.get(trigger, "laboratory results"), anchor="values"),
-            f": {'; '.join(matched_words(told.evidence))}."
+            f": {_results(told)}."
             + (
                 " The record cannot exclude a malignancy, nor does it prove one."
                 if _is_possible(told)
@@ -91,8 +91,8 @@ def source(told: Told) -> str:
 
 
 def matched_words(evidence: Mapping[str, Any]) -> list[str]:
-    """The words and codes of the evidence, or the results of a trigger, dates as people read them."""
-    return [_ISO_DATE.sub(_spoken, str(words)) for words in evidence.get("matched", ())]
+    """The words and codes of the evidence, or the results of a trigger, as they are stored."""
+    return [str(words) for words in evidence.get("matched", ())]
 
 
 def dropped_hits(evidence: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -108,8 +108,12 @@ def _dropped_because(reason: str, cue: str) -> str:
     return f"{words} (“{cue}”)" if cue else words
 
 
-def _spoken(found: re.Match[str]) -> str:
-    return spoken(date.fromisoformat(found[0]))
+def _results(told: Told) -> str:
+    """The results of a trigger, each date with its study day."""
+    return "; ".join(
+        _ISO_DATE.sub(lambda found: told.when(date.fromisoformat(found[0])), words)
+        for words in matched_words(told.evidence)
+    )
 
 
 def _kind(told: Told) -> str:

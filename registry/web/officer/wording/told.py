@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from registry.clinical.analytes import ANALYTES
-from registry.clinical.spoken_dates import spoken
+from registry.clinical.spoken_dates import spoken, spoken_span
 from registry.clinical.study_days import study_day
 from registry.clinical.units import unit_label
 
@@ -59,6 +59,13 @@ class Told:
         """A date with its study day: `4 Apr 2024 (day 34)`."""
         return f"{spoken(on)} (day {number(study_day(on, day_zero=self.day_zero))})"
 
+    def span(self, first: date, last: date) -> str:
+        """Two dates with their study days: `6 Mar–4 Apr 2024 (days 5–34)`."""
+        if first == last:
+            return self.when(first)
+        days = (number(study_day(on, day_zero=self.day_zero)) for on in (first, last))
+        return f"{spoken_span(first, last)} (days {_between(*days)})"
+
     def where(self, on: date) -> Part:
         """The same, leading to the values of that day."""
         return Part(self.when(on), anchor=anchor_of(on))
@@ -71,6 +78,11 @@ def anchor_of(on: date) -> str:
 def number(value: int) -> str:
     """A day number with a real minus sign: −5."""
     return f"−{-value}" if value < 0 else str(value)
+
+
+def _between(first: str, last: str) -> str:
+    """A dash beside a minus sign would be read as two of them."""
+    return f"{first} to {last}" if "−" in (first[0], last[0]) else f"{first}–{last}"
 
 
 def days_in_words(count: int) -> str:

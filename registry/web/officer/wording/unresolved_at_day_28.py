@@ -48,7 +48,7 @@ def what_would_change(told: Told) -> tuple[str, ...]:
             "a correction of that count can.",
         )
     return (
-        f"A result that begins {recovery(told)} after {spoken(last)} and by day "
+        f"A result that begins {recovery(told)} after {told.when(last)} and by day "
         f"{told.limit('landmark_day')} ({spoken(_landmark_on(told))}) settles it; the confirming counts "
         "may be later.",
     )
