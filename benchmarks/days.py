@@ -29,16 +29,24 @@ _COUNTS = (
 )
 _LOW_SHARE = 0.03
 _EVENT_SHARE = 0.05
-_HOUR = 2  # UTC, as the nightly scan
+# UTC. The day's entries are made when no site has the next day yet and all have this one: a form takes
+# nothing that is dated tomorrow.
+_EVENING = 20
+_NIGHT = 2  # as the nightly scan
 
 
 class DaysUsedUp(Exception):
     """The visits held back are all recorded; further days would leave every patient overdue."""
 
 
-def night_of(day: date) -> datetime:
-    """Return the instant at which the night of this day is judged."""
-    return datetime.combine(day, time(_HOUR), tzinfo=UTC)
+def evening_of(day: date) -> datetime:
+    """Return the instant at which this day's entries are made, and swept."""
+    return datetime.combine(day, time(_EVENING), tzinfo=UTC)
+
+
+def night_after(day: date) -> datetime:
+    """Return the instant of the nightly scan that follows this day."""
+    return datetime.combine(day + timedelta(days=1), time(_NIGHT), tzinfo=UTC)
 
 
 def today() -> date:
@@ -103,7 +111,7 @@ def _others(day: date, changed: Sequence[tuple[int, int | None, str]], wanted: i
 
 
 def _record(changed: Sequence[tuple[int, int | None, str]], day: date, random: Random) -> None:
-    at = night_of(day)
+    at = evening_of(day)
     visits = Visit.objects.bulk_create(
         Visit(
             patient_id=patient_id,
@@ -165,6 +173,6 @@ def _result(
         entered_value=str(value),
         entered_unit=unit,
         value=value,
-        entered_at=night_of(day),
+        entered_at=evening_of(day),
         origin="form",
     )

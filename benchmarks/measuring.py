@@ -111,7 +111,7 @@ def _measure_count(measured: Round, owner: psycopg.Connection[Any]) -> None:
 
 def _measure_from_raw(measured: Round) -> None:
     """What happens once a week, and after every change of rules, lists or code that judges."""
-    at = days.night_of(days.let_a_day_pass()[0])
+    at = days.night_after(days.let_a_day_pass()[0])
     measured.from_raw = _timed(
         lambda: scan.run_rules(as_of=None, at=at, trigger="command", is_from_raw=True), _own_pid()
     )
@@ -119,7 +119,7 @@ def _measure_from_raw(measured: Round) -> None:
 
 
 def _measure_scan(measured: Round, owner: psycopg.Connection[Any]) -> None:
-    at = days.night_of(days.let_a_day_pass()[0])
+    at = days.night_after(days.let_a_day_pass()[0])
 
     def whole() -> None:
         measured.reports = scan.run_rules(as_of=None, at=at, trigger="command")
@@ -130,7 +130,7 @@ def _measure_scan(measured: Round, owner: psycopg.Connection[Any]) -> None:
 
 
 def _measure_overdue(measured: Round, owner: psycopg.Connection[Any]) -> None:
-    at = days.night_of(days.let_a_day_pass()[0])
+    at = days.night_after(days.let_a_day_pass()[0])
     rules = (by_key("overdue_visit"),)
     measured.overdue = _timed(
         lambda: scan.run_rules(as_of=None, at=at, trigger="command", rules=rules), _own_pid()
@@ -145,15 +145,15 @@ def _measure_night(measured: Round, owner: psycopg.Connection[Any]) -> None:
     runs: list[ScanRun] = []
     measured.night = _timed(lambda: runs.extend(_whole_night(day)), _own_pid())
     measured.night_by_rule = {run.rule: run.seconds for run in runs}
-    evaluations.judge_waiting(at=days.night_of(day))
+    evaluations.judge_waiting(at=days.night_after(day))
     _say(f"night without sweeps {measured.night.seconds:.2f} s")
 
 
 def _measure_night_after_sweeps(measured: Round, owner: psycopg.Connection[Any]) -> None:
     """As every day: sweeps judge whoever changed, of which this is the sum, and then the night."""
     day, _ = days.let_a_day_pass()
-    at = days.night_of(day)
-    measured.sweep = _timed(lambda: evaluations.judge_waiting(at=at), _own_pid())
+    evening = days.evening_of(day)
+    measured.sweep = _timed(lambda: evaluations.judge_waiting(at=evening), _own_pid())
     measured.night_after_sweeps = _timed(lambda: _whole_night(day), _own_pid())
     _say(f"sweep {measured.sweep.seconds:.2f} s, night after it {measured.night_after_sweeps.seconds:.2f} s")
 
@@ -161,8 +161,8 @@ def _measure_night_after_sweeps(measured: Round, owner: psycopg.Connection[Any])
 def _measure_night_on_two(workers: Executor, measured: Round, owner: psycopg.Connection[Any]) -> None:
     """The same night by two workers, as installed on two processors: each judges a range at a time."""
     day, _ = days.let_a_day_pass()
-    at = days.night_of(day)
-    evaluations.judge_waiting(at=at)
+    at = days.night_after(day)
+    evaluations.judge_waiting(at=days.evening_of(day))
 
     def night_of_two() -> None:
         slot = DueRun.objects.create(job=NIGHTLY_SCAN, due_at=at)
@@ -177,7 +177,7 @@ def _measure_night_on_two(workers: Executor, measured: Round, owner: psycopg.Con
 
 
 def _whole_night(day: date) -> list[ScanRun]:
-    at = days.night_of(day)
+    at = days.night_after(day)
     slot = DueRun.objects.create(job=NIGHTLY_SCAN, due_at=at)
     return night.run_here(slots=[slot], at=at, as_of=None)
 
@@ -187,11 +187,11 @@ def _first_scan(owner: psycopg.Connection[Any]) -> float:
     row = owner.execute("SELECT value FROM benchmark.noted WHERE name = 'first_scan'").fetchone()
     if row is not None:
         _say("a whole scan, to warm")
-        at = days.night_of(days.today())
+        at = days.night_after(days.today())
         scan.run_rules(as_of=None, at=at, trigger="command", is_from_raw=True)
         return float(row[0])
     _say("the first scan, which raises the alerts")
-    at = days.night_of(days.today())
+    at = days.night_after(days.today())
     taken = _timed(lambda: scan.run_rules(as_of=None, at=at, trigger="start"), _own_pid())
     owner.execute("INSERT INTO benchmark.noted VALUES ('first_scan', %s)", [json.dumps(taken.seconds)])
     return taken.seconds
@@ -200,7 +200,7 @@ def _first_scan(owner: psycopg.Connection[Any]) -> float:
 def _one_patient() -> dict[str, Any]:
     """From a saved count to its judging, for one patient at a time."""
     day = days.today()
-    at = days.night_of(day)
+    at = days.night_after(day)
     with acting(rows=EVERYTHING), connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT patient_id FROM registry_course ORDER BY patient_id")
         everybody = [row[0] for row in cursor.fetchall()]

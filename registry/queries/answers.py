@@ -78,9 +78,8 @@ _WHOSE_ALL_STAND = f"""
                         AND kept.lowest = them.notes AND kept.highest = them.notes, false) AS all_stand
         FROM them LEFT JOIN kept ON kept.patient_id = them.id
     )
-    SELECT is_in_scope, CASE WHEN all_stand THEN unchanged END, count(*),
-           array_agg(id) FILTER (WHERE NOT all_stand)
-    FROM looked_at GROUP BY 1, 2
+    SELECT is_in_scope, CASE WHEN all_stand THEN unchanged END, CASE WHEN NOT all_stand THEN id END, count(*)
+    FROM looked_at GROUP BY 1, 2, 3
 """  # noqa: S608 - text of this module
 _OF_EACH = f"""
     WITH {_THEM.format(of="= ANY (%(ids)s)")}, looked_at AS (
@@ -117,11 +116,11 @@ def standings(
     others: list[int] = []
     with connection.cursor() as cursor:
         cursor.execute(_WHOSE_ALL_STAND, asked)
-        for is_in_scope, unchanged, patients, ids in cursor.fetchall():
-            if ids is None:
+        for is_in_scope, unchanged, other, patients in cursor.fetchall():
+            if other is None:
                 _count(found, is_in_scope=is_in_scope, unchanged=unchanged, patients=patients)
             else:
-                others += ids
+                others.append(other)
         cursor.execute(_OF_EACH, {**asked, "ids": others})
         for is_in_scope, stands, unchanged, ids in cursor.fetchall():
             _count(found, is_in_scope=is_in_scope, unchanged=unchanged, patients=len(ids))
