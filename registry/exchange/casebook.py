@@ -18,16 +18,20 @@ from zoneinfo import ZoneInfo
 from django.db import models
 from django.db.models import Model
 
+from registry.clinical import code_lists, event_lists
 from registry.clinical.analytes import ANALYTES
+from registry.clinical.consent_scopes import SCOPES
 from registry.clinical.facts import NotAFact, parse_fact
 from registry.clinical.spoken_dates import spoken
 from registry.clinical.study_days import course_of, study_day
 from registry.clinical.units import unit_label
 from registry.clinical.visit_names import visit_words
 from registry.clinical.visit_windows import UNSCHEDULED
-from registry.models import Patient, User
+from registry.models import ConsentVersion, Patient, User
+from registry.models.event_details import DETAILS_OF
 from registry.monitoring.catalogue import RULES
 from registry.queries.casebook import BookRow, Casebook, RowChange
+from registry.queries.column_names import column_name, table_name, unit_of
 
 # What a reader looks for first; tables that are not named follow, alerts last.
 _FIRST = (
@@ -55,9 +59,14 @@ _TITLES: Mapping[str, str] = MappingProxyType(
     }
 )
 # Row numbers and machinery; who entered a row, and when, stands on a line of its own.
-NO_FACTS = frozenset(
+_NO_FACTS = frozenset(
     {"id", "public_id", "patient", "submission", "version", "entered_by", "entered_at", "origin", "content"}
 )
+# Columns that hold several codes of a list.
+_LISTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {"scopes": SCOPES, "seriousness": code_lists.SERIOUSNESS, "ice_points": event_lists.ICE_POINTS}
+)
+_OF_A_REPORT = frozenset(DETAILS_OF.values())
 # What happens to an alert is told by its moves, below it.
 _TOLD_BELOW = frozenset({"alert"})
 _WAYS = {"form": "by form", "import": "by import", "api": "by API", "system": "by the registry"}
@@ -116,6 +125,11 @@ class BookInWords:
     rows_count: int
     changes_count: int
     sha256: str
+
+
+def is_fact(column: Any) -> bool:
+    """Return whether the column is told. Of a consent the version is what was signed, elsewhere machinery."""
+    return column.name not in _NO_FACTS or column.related_model is ConsentVersion
 
 
 def in_words(*, book: Casebook) -> BookInWords:
@@ -193,8 +207,11 @@ class Speaker:
         elif name == "visit":
             words = visit_words(columns["code"])
         else:
-            kind = _capital(str(row.model._meta.verbose_name))
-            told = next((self._shown(row, each) for each in _TELLING if columns.get(each)), "")
+            kind = _capital(table_name(row.model))
+            told = next(
+                (self._shown(row, name) for name in _TELLING if name != row.hangs_on and columns.get(name)),
+                "",
+            )
             words = f"{kind} {told}".strip()
         day = _day_of(row)
         return f"{words}, {self._day(day)}" if day else words
@@ -202,10 +219,10 @@ class Speaker:
     def facts(self, row: BookRow) -> Iterator[tuple[str, str]]:
         """The filled fields of a row in words, but those that say where it hangs."""
         for each in row.model._meta.concrete_fields:
-            if each.name in NO_FACTS or each.attname == row.hangs_on:
+            if not is_fact(each) or each.attname == row.hangs_on:
                 continue
-            if value := self.value(each, row.columns.get(each.attname)):
-                yield _capital(str(each.verbose_name)), value
+            if value := self.measured(each, row, row.columns.get(each.attname)):
+                yield _capital(column_name(each)), value
 
     def _changes(self, row: BookRow) -> Iterator[Changed]:
         fields = {each.attname: each for each in row.model._meta.concrete_fields}
@@ -216,12 +233,12 @@ class Speaker:
                 continue
             for column, new in change.new.items():
                 each = fields.get(column)
-                if each is None or each.name in NO_FACTS:
+                if each is None or not is_fact(each):
                     continue
                 yield self._changed(
-                    _capital(str(each.verbose_name)),
-                    self.value(each, change.old.get(column)),
-                    self.value(each, new),
+                    _capital(column_name(each)),
+                    self.measured(each, row, change.old.get(column)),
+                    self.measured(each, row, new),
                     change,
                 )
 
@@ -242,6 +259,12 @@ class Speaker:
     def _shown(self, row: BookRow, name: str) -> str:
         return self.value(row.model._meta.get_field(name), row.columns[name])
 
+    def measured(self, each: Any, row: BookRow, value: Any) -> str:
+        """A field's value with its unit."""
+        words = self.value(each, value)
+        unit = unit_of(each, row.columns) if words else ""
+        return f"{words} {unit}" if unit else words
+
     def value(self, each: Any, value: Any) -> str:
         """A field's value as people read it; empty for what is not filled."""
         if value is None or value == "" or value == []:
@@ -259,13 +282,20 @@ class Speaker:
         if isinstance(each, models.DateField):
             return self._day(value)
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return ", ".join(item.replace("_", " ") for item in value)
+            names = _LISTS.get(each.name, {})
+            return ", ".join(names.get(item, item.replace("_", " ")) for item in value)
         if isinstance(value, Decimal):
             return format(value.normalize(), "f")
         if isinstance(value, dict | list):
             return self._listed(value)
         if each.name == "fact":
             return _fact(value)
+        if each.name == "entered_unit":
+            return unit_label(value)
+        if each.name == "titre":
+            return f"1:{value}"
+        if each.name == "number" and each.model in _OF_A_REPORT:
+            return f"follow-up {value}" if value else "first report"
         if each.name == "rule":
             return _RULES.get(value, str(value))
         return self._text(str(value)) if each.name.endswith("_on") or each.name == "subject" else str(value)
@@ -353,7 +383,7 @@ _TELLING = (
     "score",
     "rule",
     "number",
-    "meaning",
+    "printed_name",
     "fact",
     "version",
 )

@@ -22,7 +22,8 @@ def history_csv(*, lines: Iterable[HistoryLine]) -> bytes:
 
 def _rows(line: HistoryLine) -> Iterator[tuple[str, ...]]:
     at = as_json(line.at, kind="instant")
-    about = "; ".join(f"{name}={value}" for name, value in line.row.items() if value not in (None, "", []))
+    told = [*line.row.items(), *line.facts]
+    about = "; ".join(f"{name}={value}" for name, value in told if value not in (None, "", []))
     fields = [(change.field, change.old, change.new) for change in line.changes] or [("", "", "")]
     for field, old, new in fields:
         yield at, line.who, line.what, line.kind, about, field, old, new, line.reason, line.origin

@@ -1,18 +1,39 @@
 """The history of a patient's record, as the audit trail holds it: who changed what, when and why."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from django.apps import apps
 from django.core.paginator import Page, Paginator
-from django.db.models import Field
+from django.db.models import Count, Field, Model, QuerySet
 
-from registry.models import AdverseEvent, AuditEvent, LabResult, Patient, User, Visit
+from registry.clinical.consent_scopes import SCOPES
+from registry.clinical.event_lists import ICE_POINTS
+from registry.clinical.visit_names import visit_words
+from registry.models import (
+    AdverseEvent,
+    AuditEvent,
+    Consent,
+    ConsentWithdrawal,
+    LabResult,
+    Patient,
+    Score,
+    Signature,
+    User,
+    Visit,
+)
+from registry.models.event_details import DETAILS_OF
+from registry.queries.column_names import column_name, table_name, unit_of
+from registry.queries.lock_history import LockStep, lock_steps
 
 HISTORY_SIZE = 50
+Key = tuple[str, str]
+Names = Mapping[tuple[Any, Any], str]
 # What happens to an alert or a question is told on its own page.
 _NOT_OF_THE_RECORD = (
     "registry_alert",
@@ -20,35 +41,37 @@ _NOT_OF_THE_RECORD = (
     "registry_question",
     "registry_questionmessage",
 )
-_MACHINERY = frozenset(
+_MACHINERY_OF_CHANGES = frozenset(
     {
         *("id", "patient_id", "study_id", "course_id", "visit_id", "event_id", "entered_by_id", "public_id"),
         *("entered_at", "origin", "submission", "version"),
         *("superseded_by_id", "superseded_at", "superseded_reason"),
+        *("replaced_at", "annulled_at", "annulled_by_id", "voided_at", "voided_by_id", "voided_reason"),
     }
 )
-_TABLES = {
-    "registry_patient": "Patient",
-    "registry_course": "Course",
-    "registry_infusion": "Infusion",
-    "registry_visit": "Visit",
-    "registry_labresult": "Laboratory result",
-    "registry_labnotdone": "Measurement not done",
-    "registry_supportivetreatment": "Supportive treatment",
-    "registry_score": "Score",
-    "registry_scoredetail": "Items of a score",
-    "registry_serology": "Serology",
-    "registry_treatment": "Treatment",
-    "registry_treatmentanswer": "Answer about a treatment",
-    "registry_adverseevent": "Adverse event",
-    "registry_adverseeventfollowup": "Follow-up report",
-    "registry_crsdetails": "CRS in detail",
-    "registry_icansdetails": "ICANS in detail",
-    "registry_infectiondetails": "Infection in detail",
-    "registry_licatsdetails": "LICATS in detail",
-    "registry_malignancydetails": "Malignancy in detail",
-    "registry_licatsadjudication": "Adjudicated label",
-    "registry_visitnewevents": "New events asked at a visit",
+_DETAILS = frozenset(model._meta.db_table for model in DETAILS_OF.values())
+# A row of these is told column by column; of the others the page has a line of words.
+_TOLD_BY_COLUMN = _DETAILS | frozenset(
+    f"registry_{name}"
+    for name in (
+        *("signature", "recordlock", "consent", "consentwithdrawal", "sitestay"),
+        *("annualcontact", "contactattempt", "visitnewevents", "scoredetail", "licatsadjudication"),
+    )
+)
+_SIGNATURE, _LOCK, _UNLOCKING = "registry_signature", "registry_recordlock", "registry_unlocking"
+# The line itself says who and when; what was signed is the record, and its digest stands for it.
+_SAID_BY_THE_LINE = frozenset(
+    {
+        *("id", "patient_id", "study_id", "course_id", "entered_by_id", "public_id", "entered_at", "origin"),
+        *("submission", "content", "signed_by_id", "signed_at", "locked_by_id", "locked_at", "reason"),
+        *("moved_by_id", "moved_at"),
+    }
+)
+_LISTS = {"scopes": SCOPES, "ice_points": ICE_POINTS}
+_KINDS = {
+    (_SIGNATURE, "I"): "given",
+    (_SIGNATURE, "U"): "made void",
+    (_LOCK, "I"): "set",
 }
 
 
@@ -63,7 +86,10 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """One change of one row: who, when, what, why, by which way. `row` is what the change is about."""
+    """One change of one row: who, when, what, why, by which way.
+
+    What it is about is a `row`, which is told in a line, or `facts`: labels and words.
+    """
 
     at: datetime
     who: str
@@ -73,50 +99,76 @@ class HistoryLine:
     changes: tuple[FieldChange, ...]
     reason: str
     origin: str
+    facts: tuple[tuple[str, str], ...] = ()
 
 
-def history_page(
-    *, patient: Patient, about: str = "", page_number: str | int = 1
-) -> tuple[Page, tuple[HistoryLine, ...]]:
-    """Return one page of the changes of the patient's record, newest first; `about`: of one kind of row."""
-    events = AuditEvent.objects.filter(patient_id=patient.pk).exclude(tbl__in=_NOT_OF_THE_RECORD)
-    if about:
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """One page of a history, newest first; `kinds`: the tables it speaks of, with their names in words.
+
+    `about`: the one table that is shown, or empty.
+    """
+
+    page: Page
+    lines: tuple[HistoryLine, ...]
+    kinds: tuple[tuple[str, str], ...]
+    about: str
+
+
+def history_page(*, patient: Patient, about: str = "", page_number: str | int = 1) -> HistoryPage:
+    """Return one page of the changes of the patient's record; `about`: of one kind of row, if it has any."""
+    steps: Sequence[LockStep] = lock_steps(patient=patient)
+    counts = dict(_trail(patient).order_by("tbl").values_list("tbl").annotate(count=Count("*")))
+    kinds = {table: _named(table) for table in sorted({*counts, *(step.table for step in steps)})}
+    events = _trail(patient).order_by("-id")
+    if about := about if about in kinds else "":
         events = events.filter(tbl=about)
-    page = Paginator(events.order_by("-id"), HISTORY_SIZE).get_page(page_number)
-    return page, _told(list(page.object_list))
-
-
-def kinds_of_history(*, patient: Patient) -> tuple[tuple[str, str], ...]:
-    """Return the tables that the patient's history speaks of, with their names in words."""
-    tables = (
-        AuditEvent.objects.filter(patient_id=patient.pk)
-        .exclude(tbl__in=_NOT_OF_THE_RECORD)
-        .order_by("tbl")
-        .values_list("tbl", flat=True)
-        .distinct()
-    )
-    return tuple((table, _named(table)) for table in tables)
+        steps = [step for step in steps if step.table == about]
+    paginator = Paginator(events, HISTORY_SIZE)
+    paginator.count = counts.get(about, 0) if about else sum(counts.values())
+    page = paginator.get_page(page_number)
+    if steps:
+        newest = page.object_list[0].at if page.has_previous() else None
+        after = events[page.end_index()].at if page.has_next() else None
+        steps = [s for s in steps if (newest is None or s.at <= newest) and (after is None or s.at > after)]
+    lines = [*_told(list(page.object_list)), *map(_lock_line, reversed(steps))]
+    if steps:
+        lines.sort(key=lambda line: line.at, reverse=True)
+    return HistoryPage(page, tuple(lines), tuple(kinds.items()), about)
 
 
 def history_lines(*, patient: Patient) -> tuple[HistoryLine, ...]:
     """Return every change of the patient's record, oldest first."""
-    events = AuditEvent.objects.filter(patient_id=patient.pk).exclude(tbl__in=_NOT_OF_THE_RECORD)
-    return _told(list(events.order_by("id")))
+    lines = _told(list(_trail(patient).order_by("id")))
+    steps = lock_steps(patient=patient)
+    return tuple(sorted([*lines, *map(_lock_line, steps)], key=lambda line: line.at)) if steps else lines
+
+
+def _trail(patient: Patient) -> "QuerySet[AuditEvent]":
+    return AuditEvent.objects.filter(patient_id=patient.pk).exclude(tbl__in=_NOT_OF_THE_RECORD)
+
+
+def _lock_line(step: LockStep) -> HistoryLine:
+    return HistoryLine(step.at, str(step.who), step.what, step.kind, {}, (), step.reason, "", step.facts)
 
 
 def _told(events: Sequence[AuditEvent]) -> tuple[HistoryLine, ...]:
     people = User.objects.in_bulk({event.actor_id for event in events if event.actor_id})
     changed = _rows_changed(events)
-    return tuple(_history_line(event, people, changed) for event in events)
+    names = _names(events, changed)
+    return tuple(_history_line(event, people, changed, names) for event in events)
 
 
-def _rows_changed(events: Sequence[AuditEvent]) -> dict[tuple[str, str], Mapping[str, Any]]:
+def _rows_changed(events: Sequence[AuditEvent]) -> dict[Key, Mapping[str, Any]]:
     """A change records only the columns that changed; which result or visit it was is looked up."""
-    found: dict[tuple[str, str], Mapping[str, Any]] = {}
-    told = {
+    found: dict[Key, Mapping[str, Any]] = {}
+    told: dict[str, tuple[type[Model], tuple[str, ...]]] = {
         "registry_labresult": (LabResult, ("analyte", "entered_value", "entered_unit", "collected_on")),
         "registry_visit": (Visit, ("code",)),
         "registry_adverseevent": (AdverseEvent, ("term",)),
+        _SIGNATURE: (Signature, ("visit_id", "printed_name", "meaning", "sha256", "voided_reason")),
+        "registry_consent": (Consent, ("version_id",)),
+        "registry_consentwithdrawal": (ConsentWithdrawal, ("withdrawn_on",)),
     }
     for table, (model, fields) in told.items():
         numbers = [event.pk_text for event in events if event.tbl == table and event.op == "U"]
@@ -126,33 +178,83 @@ def _rows_changed(events: Sequence[AuditEvent]) -> dict[tuple[str, str], Mapping
     return found
 
 
+def _names(events: Sequence[AuditEvent], changed: Mapping[Key, Mapping[str, Any]]) -> Names:
+    """What the columns that are told point to, in words; one query for each kind of thing."""
+    wanted: dict[type[Model], set[int]] = defaultdict(set)
+    for event in events:
+        by_column = event.tbl in _TOLD_BY_COLUMN
+        left_out = _SAID_BY_THE_LINE if by_column else _MACHINERY_OF_CHANGES
+        if event.op != "U" and not by_column:
+            continue
+        for row in (event.old, event.new, changed.get((event.tbl, event.pk_text))):
+            for column, value in (row or {}).items():
+                field = _columns(event.tbl).get(column)
+                target = field.related_model if field is not None else None
+                if isinstance(target, type) and value and column not in left_out:
+                    wanted[target].add(value)
+    return {
+        (model, pk): _thing(row)
+        for model, pks in wanted.items()
+        for pk, row in model._default_manager.in_bulk(pks).items()
+    }
+
+
+def _thing(row: Model) -> str:
+    if isinstance(row, Visit):
+        return visit_words(row.code)
+    if isinstance(row, AdverseEvent):
+        return row.term
+    return row.get_score_display() if isinstance(row, Score) else str(row)
+
+
 def _history_line(
     event: AuditEvent,
     people: Mapping[int, User],
-    changed: Mapping[tuple[str, str], Mapping[str, Any]],
+    changed: Mapping[Key, Mapping[str, Any]],
+    names: Names,
 ) -> HistoryLine:
     old, new = event.old or {}, event.new or {}
-    kind = {"I": "recorded", "U": "changed", "D": "removed"}[event.op]
+    kind = _KINDS.get((event.tbl, event.op), {"I": "recorded", "U": "changed", "D": "removed"}[event.op])
     if event.op == "U" and new.get("superseded_at"):
         kind = "superseded"
+    row = changed.get((event.tbl, event.pk_text), {}) if event.op == "U" else _told_row(event)
+    by_column = event.tbl in _TOLD_BY_COLUMN
+    reason = event.reason or ""
+    if event.tbl in (_SIGNATURE, _LOCK):
+        reason = row.get("voided_reason") or row.get("reason") or reason
     return HistoryLine(
         at=event.at,
         who=str(people.get(event.actor_id or 0, "The registry")),
         what=_named(event.tbl),
         kind=kind,
-        row=changed.get((event.tbl, event.pk_text), {}) if event.op == "U" else _told_row(event),
+        row={} if by_column else row,
         changes=tuple(
             FieldChange(
                 column.removesuffix("_id").replace("_", " "),
-                _shown(event.tbl, column, old.get(column)),
-                _shown(event.tbl, column, new.get(column)),
+                _shown(event.tbl, column, old.get(column), names),
+                _shown(event.tbl, column, new.get(column), names),
             )
             for column in (new or old)
-            if event.op == "U" and column not in _MACHINERY
+            if event.op == "U" and column not in _MACHINERY_OF_CHANGES
         ),
-        reason=event.reason or "",
+        reason=reason,
         origin=event.origin or "",
+        facts=tuple(_facts(event.tbl, row, names)) if by_column else (),
     )
+
+
+def _facts(table: str, row: Mapping[str, Any], names: Names) -> Iterator[tuple[str, str]]:
+    """The filled columns of a row with their names."""
+    if table in (_SIGNATURE, _LOCK) and not row.get("visit_id"):
+        yield "of", "the whole record of the patient"
+    for column, field in _columns(table).items():
+        if column in _SAID_BY_THE_LINE or column == "voided_reason":
+            continue
+        words = _shown(table, column, row.get(column), names)
+        if words and (unit := unit_of(field, row)):
+            words = f"{words} {unit}"
+        if words:
+            yield ("of" if column == "visit_id" else column_name(field)), words
 
 
 def _told_row(event: AuditEvent) -> Mapping[str, Any]:
@@ -162,28 +264,46 @@ def _told_row(event: AuditEvent) -> Mapping[str, Any]:
 
 
 def _named(table: str) -> str:
-    """A table that came later is called what its model is called."""
-    if table in _TABLES:
-        return _TABLES[table]
-    known = {model._meta.db_table: str(model._meta.verbose_name) for model in apps.get_models()}
-    return known.get(table, table.removeprefix("registry_")).capitalize()
+    model = _models().get(table)
+    name = table_name(model) if model else table.removeprefix("registry_")
+    return name[:1].upper() + name[1:]
+
+
+@cache
+def _models() -> Mapping[str, type[Model]]:
+    return {model._meta.db_table: model for model in apps.get_models()}
 
 
 @cache
 def _columns(table: str) -> Mapping[str, "Field[Any, Any]"]:
     """The columns of a table that has a model, whatever it was called when the trail was written."""
-    models = {model._meta.db_table: model for model in apps.get_models()}
-    model = models.get(table)
+    model = _models().get(table)
     return {str(each.column): each for each in model._meta.concrete_fields} if model else {}
 
 
-def _shown(table: str, column: str, value: object) -> str:
+def _shown(table: str, column: str, value: object, names: Names = MappingProxyType({})) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if column == "number" and table in _DETAILS:
+        return f"follow-up {value}" if value else "first report"
+    if column == "stay":
+        return _stay(str(value))
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        known = _LISTS.get(column, {})
+        return ", ".join(known.get(item, str(item)) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_shown(table, '', each)}".replace("_", " ") for key, each in value.items())
     field = _columns(table).get(column)
+    if field is not None and isinstance(field.related_model, type):
+        return names.get((field.related_model, value), str(value))
     text = str(dict(field.flatchoices).get(value, value) if field is not None else value)
     return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _stay(text: str) -> str:
+    """A stay as the database writes it, `[2024-03-01,2024-09-01)`, in words."""
+    first, _, after = text.strip("[]()").partition(",")
+    begun = f"from {first}" if first else ""
+    return " ".join(filter(None, (begun, f"until {after}, not included" if after else "")))

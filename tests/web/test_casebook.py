@@ -10,7 +10,8 @@ from pypdf import PdfReader
 from registry.access.scope import EVERYTHING, acting
 from registry.actions.laboratory import ResultEntry, correct_lab_result
 from registry.exchange.casebook import Entry, in_words
-from registry.models import CasebookTaken
+from registry.models import AdverseEventFollowUp, CasebookTaken, Treatment
+from registry.models.event_details import CrsDetails
 from registry.queries.casebook import casebook
 from tests import factories
 
@@ -105,6 +106,59 @@ def test_taking_the_pdf_is_noted_with_the_digest_of_its_words(client, corrected,
     taken = CasebookTaken.objects.get()
     assert (taken.patient, taken.by) == (corrected, coordinator)
     assert taken.sha256 in squeezed(told)
+
+
+def facts_of(patient, title):
+    return next(
+        {fact.label: fact.value for fact in entry.facts}
+        for entry in words_of(patient)
+        if entry.title.startswith(title)
+    )
+
+
+def test_a_consent_says_the_version_of_the_form_and_what_was_agreed_to(study, scene):
+    version = factories.make_consent_version(study=study, version="2.0")
+    factories.make_consent(patient=scene.patient, version=version, scopes=("follow_up", "genetics"))
+
+    facts = facts_of(scene.patient, "Consent")
+
+    assert facts["Version"] == "2.0"
+    assert facts["Scopes"] == "Follow-up data from visits and records, Genetic analysis"
+
+
+def test_every_value_has_its_unit(scene):
+    scene.patient.infusions.update(dose_cells=100)
+    factories.make_result(
+        patient=scene.patient, analyte="ANC", collected_on=date(2024, 7, 1), value="400", unit="/uL",
+        lower_limit="1800",
+    )  # fmt: skip
+    Treatment.objects.create(
+        patient=scene.patient, agent="prednisolone", started_on="2024-02", mg_per_day="7.5",
+        entered_at=factories.NIGHT,
+    )  # fmt: skip
+
+    result = facts_of(scene.patient, "Neutrophils 400")
+
+    assert (result["Entered value"], result["Entered unit"]) == ("400 /µL", "/µL")
+    assert result["In the registry's unit"] == "0.4 ×10⁹/L"
+    assert result["Lower limit"] == "1800 /µL"
+    assert facts_of(scene.patient, "Infusion")["Dose"] == "100 ×10⁶ cells"
+    assert facts_of(scene.patient, "Treatment")["Dose a day"] == "7.5 mg"
+
+
+def test_the_facts_of_a_category_are_named_in_words_and_say_which_report_told_them(scene):
+    event = scene.patient.adverse_events.get()
+    CrsDetails.objects.create(
+        event=event, patient=scene.patient, number=0, has_fever=True, entered_at=factories.NIGHT
+    )
+    AdverseEventFollowUp.objects.create(
+        event=event, patient=scene.patient, number=1, reported_on=date(2024, 3, 9), entered_at=factories.NIGHT
+    )
+
+    titles = [entry.title for entry in words_of(scene.patient)]
+
+    assert facts_of(scene.patient, "CRS in detail").get("Told with") == "first report"
+    assert "Follow-up report 1, 9 Mar 2024 (day 8)" in titles
 
 
 def test_two_copies_of_one_state_have_the_same_digest(client, corrected, coordinator):

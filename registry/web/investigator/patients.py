@@ -18,7 +18,7 @@ from registry.queries.consent import person_standing
 from registry.queries.event_chain import day_zeros_of
 from registry.queries.locks import locks_of_sheet, locks_over
 from registry.queries.patient_file import patient_checks, patient_file
-from registry.queries.record_history import history_lines, history_page, kinds_of_history
+from registry.queries.record_history import history_lines, history_page
 from registry.queries.site_worklist import patient_lines
 from registry.web.investigator.activity_page import sledai_plot
 from registry.web.investigator.alert_lines import alert_lines
@@ -102,19 +102,18 @@ def checks(request: HttpRequest, public_id: UUID) -> HttpResponse:
 def history(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Every change of the patient's record: who, when, what it was, what it became, why."""
     found = get_patient(request, public_id)
-    kinds = kinds_of_history(patient=found)
-    about = request.GET.get("about", "")
-    chosen = about if about in dict(kinds) else ""
-    page, lines = history_page(patient=found, about=chosen, page_number=request.GET.get("page", 1))
+    read = history_page(
+        patient=found, about=request.GET.get("about", ""), page_number=request.GET.get("page", 1)
+    )
     context = {
         "patient": found,
         "tab": "history",
-        "kinds": kinds,
-        "about": chosen,
+        "kinds": read.kinds,
+        "about": read.about,
         "day_zeros": day_zeros_of(patient=found),
-        "page": page,
-        "lines": lines,
-        "asked": f"&{urlencode({'about': chosen})}" if chosen else "",
+        "page": read.page,
+        "lines": read.lines,
+        "asked": f"&{urlencode({'about': read.about})}" if read.about else "",
     }
     return render(request, "investigator/history.html", context)
 

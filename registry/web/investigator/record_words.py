@@ -7,9 +7,10 @@ from datetime import date, datetime
 from registry.clinical.analytes import ANALYTES
 from registry.clinical.spoken_dates import spoken
 from registry.clinical.units import unit_label
-from registry.exchange.casebook import NO_FACTS, Speaker
+from registry.exchange.casebook import Speaker, is_fact
 from registry.models import LabResult, Signature
 from registry.queries.casebook import BookRow, Casebook, RowChange
+from registry.queries.column_names import column_name
 
 _RESULTS = LabResult._meta.db_table
 # How a superseded result came to be so stands in the row that took its place.
@@ -90,7 +91,7 @@ def signed_row(*, book: Casebook, signature: Signature) -> BookRow | None:
 
 def _story(speaker: Speaker, book: Casebook, row: BookRow, replaced: dict[Key, BookRow]) -> Story:
     steps = sorted(_steps(speaker, row, replaced), key=lambda step: step.at, reverse=True)
-    fields = {each.attname: each.name for each in row.model._meta.concrete_fields}
+    fields = {each.attname: each.name for each in row.model._meta.concrete_fields if is_fact(each)}
     made = row.made
     first = row
     while (before := replaced.get(first.key)) is not None:
@@ -107,8 +108,7 @@ def _story(speaker: Speaker, book: Casebook, row: BookRow, replaced: dict[Key, B
         steps=tuple(steps),
         changed_fields=frozenset(
             fields[column] for change in row.changes for column in change.new if column in fields
-        )
-        - NO_FACTS,
+        ),
     )
 
 
@@ -121,10 +121,12 @@ def _steps(speaker: Speaker, row: BookRow, replaced: dict[Key, BookRow]) -> Iter
             continue
         for column, new in change.new.items():
             each = fields.get(column)
-            if each is None or each.name in NO_FACTS | _TOLD_BY_SUCCESSOR:
+            if each is None or not is_fact(each) or each.name in _TOLD_BY_SUCCESSOR:
                 continue
-            label = str(each.verbose_name).capitalize()
-            yield _step(change, label, speaker.value(each, change.old.get(column)), speaker.value(each, new))
+            label = column_name(each)
+            label = label[:1].upper() + label[1:]
+            old = speaker.measured(each, row, change.old.get(column))
+            yield _step(change, label, old, speaker.measured(each, row, new))
     if row.removed:
         yield _step(row.removed, "Row", "", "removed")
     after = row
