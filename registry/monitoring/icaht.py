@@ -108,7 +108,7 @@ def _early_words(early: EarlyGrade) -> str:
     elif early.severe:
         reason = f"neutrophils at or below 0.5 {_UNIT} for {_days(early.severe)}"
     counts = "1 day" if early.counted_days == 1 else f"{early.counted_days} days"
-    words = f"{head}: {reason}; counted on {counts}."
+    words = f"{head}: {reason}; from counts on {counts}."
     if early.missing:
         missing = " and ".join(_span(span) for span in early.missing)
         words += f" No count near {missing}."

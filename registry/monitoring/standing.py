@@ -12,7 +12,7 @@ from typing import Any
 
 from registry.clinical.analytes import ANALYTES
 from registry.clinical.spoken_dates import spoken, spoken_span
-from registry.clinical.study_days import study_day
+from registry.clinical.study_days import course_of, study_day
 from registry.monitoring import (
     overdue_visit,
     prolonged_cytopenia,
@@ -66,7 +66,9 @@ def _visits(seen: History, as_of: date, limits: Any, found: Sequence[Finding]) -
     overdue = [window for window in awaited if window.closes_on < as_of]
     ahead = [window for window in awaited if window.closes_on >= as_of]
     if overdue:
-        named = ", ".join(f"{window.code} (closed {spoken(window.closes_on)})" for window in overdue)
+        named = ", ".join(
+            f"{window.code} (closed {_day_after_date(window.closes_on, seen)})" for window in overdue
+        )
         yield f"Owed and not recorded: {named}."
     else:
         yield f"No visit owed is unrecorded; {_counted(len(seen.visits), 'recorded visit')} read."
@@ -74,22 +76,22 @@ def _visits(seen: History, as_of: date, limits: Any, found: Sequence[Finding]) -
         yield _no_visit_ahead(seen)
         return
     following = min(ahead, key=lambda window: (window.closes_on, window.opens_on))
-    overdue_from = spoken(following.closes_on + timedelta(days=1))
+    overdue_from = _dated(following.closes_on + timedelta(days=1), seen)
     if following.opens_on <= as_of:
         yield (
-            f"Window {following.code} is open until {spoken(following.closes_on)};"
+            f"Window {following.code} is open until {_dated(following.closes_on, seen)};"
             f" unrecorded, it is overdue from {overdue_from}."
         )
     else:
         yield (
-            f"Next window {following.code} opens {spoken(following.opens_on)},"
-            f" closes {spoken(following.closes_on)}."
+            f"Next window {following.code} opens {_dated(following.opens_on, seen)},"
+            f" closes {_dated(following.closes_on, seen)}."
         )
 
 
 def _no_visit_ahead(seen: History) -> str:
     if seen.follow_up_ended_on is not None:
-        return f"Follow-up ended {spoken(seen.follow_up_ended_on)}: no later visit is owed."
+        return f"Follow-up ended {_dated(seen.follow_up_ended_on, seen)}: no later visit is owed."
     return "No further visit is planned." if seen.schedules else "The study plans no visits."
 
 
@@ -107,11 +109,11 @@ def _episodes(
         clear = [episode for episode in of_lineage if (lineage, episode.first_low_on) not in told]
         if clear:
             more = "otherwise the " if len(clear) < len(of_lineage) else ""
-            said[lineage] = f"{more}{_longest(clear, limits)}.{_from_when(clear, as_of, limits)}"
+            said[lineage] = f"{more}{_longest(clear, limits)}.{_from_when(seen, clear, as_of, limits)}"
         elif of_lineage:
             said[lineage] = "no low count besides what was found."
         else:
-            said[lineage] = f"{_no_low(_days(seen, as_of, lineage, limits))}."
+            said[lineage] = f"{_no_low(seen, _days(seen, as_of, lineage, limits))}."
     return _joined(said)
 
 
@@ -125,7 +127,9 @@ def _joined(said: Mapping[Lineage, str]) -> list[str]:
 
 def _longest(clear: Sequence[Episode], limits: prolonged_cytopenia.Limits) -> str:
     longest = max(clear, key=lambda episode: (episode.certain_days, episode.first_low_on))
-    span = spoken_span(longest.first_low_on, longest.last_low_on)
+    first, last = longest.first_low_on, longest.last_low_on
+    days = "–".join(_day(on, longest.course.day_zero) for on in dict.fromkeys((first, last)))
+    span = f"{spoken_span(first, last)} ({'day' if first == last else 'days'} {days})"
     run = _in_days(longest.certain_days) if len(longest.low_days) > 1 else "a single day"
     possible = _in_days(max(episode.possible_days for episode in clear))
     return (
@@ -141,18 +145,20 @@ def _may_still_last(episode: Episode, as_of: date) -> bool:
     return is_watched and episode.latest_end_on == as_of
 
 
-def _from_when(clear: Sequence[Episode], as_of: date, limits: prolonged_cytopenia.Limits) -> str:
+def _from_when(
+    seen: History, clear: Sequence[Episode], as_of: date, limits: prolonged_cytopenia.Limits
+) -> str:
     starts = [episode.earliest_start_on for episode in clear if _may_still_last(episode, as_of)]
     if not starts:
         return ""
     on = min(starts) + timedelta(days=limits.prolonged_over_days + 1)
-    return f" Without another count it becomes possible on {spoken(on)}."
+    return f" Without another count it becomes possible on {_dated(on, seen)}."
 
 
-def _no_low(days: Sequence[DayCount]) -> str:
+def _no_low(seen: History, days: Sequence[DayCount]) -> str:
     if not days:
         return "no count since day 0"
-    return f"no low count on {_counted(len(days), 'day')} counted, the latest {spoken(days[-1].on)}"
+    return f"no low count on {_counted(len(days), 'day')} counted, the latest {_dated(days[-1].on, seen)}"
 
 
 def _days(seen: History, as_of: date, lineage: Lineage, limits: prolonged_cytopenia.Limits) -> list[DayCount]:
@@ -191,7 +197,8 @@ def _landmark(
             yield f"not judged, because {what} on {_when(end, course)}."
             return
     if as_of <= landmark_on:
-        yield f"judged after day {limits.landmark_day}, from {spoken(landmark_on + timedelta(days=1))} on."
+        judged_from = _when(landmark_on + timedelta(days=1), course)
+        yield f"judged after day {limits.landmark_day}, from {judged_from} on."
         return
     said = {}
     for lineage in LINEAGES:
@@ -266,7 +273,25 @@ def _source(subject: str) -> str:
 
 
 def _when(on: date, course: Course) -> str:
-    return f"day {study_day(on, day_zero=course.day_zero)} ({spoken(on)})".replace("day -", "day −")
+    return f"day {_day(on, course.day_zero)} ({spoken(on)})"
+
+
+def _dated(on: date, seen: History) -> str:
+    """`4 Apr 2024 (day 34)`, counted from the day 0 of the course the date falls in."""
+    return f"{spoken(on)} (day {_day(on, _day_zero(on, seen))})"
+
+
+def _day_after_date(on: date, seen: History) -> str:
+    """`4 Apr 2024, day 34`, where brackets stand already."""
+    return f"{spoken(on)}, day {_day(on, _day_zero(on, seen))}"
+
+
+def _day_zero(on: date, seen: History) -> date:
+    return course_of(on, day_zeros=seen.day_zeros) or min(seen.day_zeros)
+
+
+def _day(on: date, day_zero: date) -> str:
+    return str(study_day(on, day_zero=day_zero)).replace("-", "−")
 
 
 def _in_days(count: int) -> str:

@@ -41,7 +41,10 @@ def test_each_rule_says_when_it_judged_and_why_it_found_nothing(patient, capsys)
     assert [list(rule) for rule in told["rules"]] == [KEYS] * len(RULES)
     (cytopenia,) = [rule for rule in told["rules"] if rule["rule"] == "prolonged_cytopenia"]
     assert (cytopenia["state"], cytopenia["result"]) == ("judged", "Nothing found")
-    assert cytopenia["why_not"][0] == "Neutrophils: no low count on 1 day counted, the latest 6 Mar 2024."
+    assert (
+        cytopenia["why_not"][0]
+        == "Neutrophils: no low count on 1 day counted, the latest 6 Mar 2024 (day 5)."
+    )
     (visits,) = [rule for rule in told["rules"] if rule["rule"] == "overdue_visit"]
     assert visits["alerts"] == [str(Alert.objects.get(rule="overdue_visit").public_id)]
 

@@ -24,21 +24,21 @@ def only(text, **facts):
     [
         (
             "0:3 4:3 5:0.3 11:0.3 18:0.3 19:3 26:3 30:3",
-            "Grade 3: neutrophils at or below 0.5 ×10⁹/L for 14 days, days 5–18; counted on 8 days.",
+            "Grade 3: neutrophils at or below 0.5 ×10⁹/L for 14 days, days 5–18; from counts on 8 days.",
         ),
-        ("0:3 7:2 14:2 21:3 28:3", "Grade 0: no day at or below 0.5 ×10⁹/L; counted on 5 days."),
+        ("0:3 7:2 14:2 21:3 28:3", "Grade 0: no day at or below 0.5 ×10⁹/L; from counts on 5 days."),
         (
             "0:3 5:3 6:0.08 12:0.08 13:3 20:3 27:3",
-            "Grade 3: neutrophils at or below 0.1 ×10⁹/L for 7 days, days 6–12; counted on 7 days.",
+            "Grade 3: neutrophils at or below 0.1 ×10⁹/L for 7 days, days 6–12; from counts on 7 days.",
         ),
         (
             "0:3 4:3 5:0.4 6:3 13:3 20:3 27:3",
-            "Grade 1: neutrophils at or below 0.5 ×10⁹/L for 1 day, day 5; counted on 7 days.",
+            "Grade 1: neutrophils at or below 0.5 ×10⁹/L for 1 day, day 5; from counts on 7 days.",
         ),
         (
             "0:3 5:0.4 15:0.4 20:3 27:3 30:3",
             "Grade 1, 1 to 3 possible: neutrophils at or below 0.5 ×10⁹/L for 1 day, day 5;"
-            " counted on 6 days. No count near days 6–14.",
+            " from counts on 6 days. No count near days 6–14.",
         ),
         ("40:3", "Not graded: no neutrophil count on days 0–30 that can be graded."),
     ],
@@ -52,7 +52,7 @@ def test_never_recovered_until_death_in_words():
 
     assert said.early_words == (
         "Grade 4: neutrophils at or below 0.5 ×10⁹/L from day 2 to the last count, never recovered;"
-        " counted on 4 days."
+        " from counts on 4 days."
     )
     assert said.late_words == "Not graded: the patient was not followed to day 31."
 

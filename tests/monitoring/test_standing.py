@@ -53,28 +53,36 @@ class TestOverdueVisits:
     def test_the_next_window_is_named_with_both_its_days(self):
         assert self.visits(visit("D28", 28), as_of_day=100) == [
             "No visit owed is unrecorded; 1 recorded visit read.",
-            "Next window M6 opens 2 Aug 2024, closes 1 Oct 2024.",
+            "Next window M6 opens 2 Aug 2024 (day 154), closes 1 Oct 2024 (day 214).",
         ]
 
     @pytest.mark.parametrize(
         ("as_of_day", "words"),
         [
-            (24, "Next window D28 opens 26 Mar 2024, closes 1 Apr 2024."),
-            (25, "Window D28 is open until 1 Apr 2024; unrecorded, it is overdue from 2 Apr 2024."),
-            (31, "Window D28 is open until 1 Apr 2024; unrecorded, it is overdue from 2 Apr 2024."),
-            (32, "Next window M6 opens 2 Aug 2024, closes 1 Oct 2024."),
+            (24, "Next window D28 opens 26 Mar 2024 (day 25), closes 1 Apr 2024 (day 31)."),
+            (
+                25,
+                "Window D28 is open until 1 Apr 2024 (day 31); unrecorded, it is overdue from"
+                " 2 Apr 2024 (day 32).",
+            ),
+            (
+                31,
+                "Window D28 is open until 1 Apr 2024 (day 31); unrecorded, it is overdue from"
+                " 2 Apr 2024 (day 32).",
+            ),
+            (32, "Next window M6 opens 2 Aug 2024 (day 154), closes 1 Oct 2024 (day 214)."),
         ],
     )
     def test_before_on_and_after_the_days_of_a_window(self, as_of_day, words):
         assert self.visits(as_of_day=as_of_day)[1] == words
 
     def test_what_is_owed_and_not_recorded_is_said(self):
-        assert self.visits(as_of_day=32)[0] == "Owed and not recorded: D28 (closed 1 Apr 2024)."
+        assert self.visits(as_of_day=32)[0] == "Owed and not recorded: D28 (closed 1 Apr 2024, day 31)."
 
     def test_after_the_end_of_follow_up_no_later_visit_is_owed(self):
         assert self.visits(visit("D28", 28), as_of_day=100, ended_day=60) == [
             "No visit owed is unrecorded; 1 recorded visit read.",
-            "Follow-up ended 30 Apr 2024: no later visit is owed.",
+            "Follow-up ended 30 Apr 2024 (day 60): no later visit is owed.",
         ]
 
     def test_after_the_last_visit_and_without_a_schedule(self):
@@ -87,15 +95,15 @@ class TestOverdueVisits:
 class TestProlongedCytopenia:
     def test_the_longest_run_with_its_days_and_dates(self):
         assert counts("3:2 4:2 5:2 13:0.6 25:0.7 30:2 31:2 32:2 40:0.9 41:2 42:2 43:2") == (
-            "Neutrophils: longest low run 12 days, 14–26 Mar 2024; at most 23 days with the days not"
-            " counted, the limit is 28."
+            "Neutrophils: longest low run 12 days, 14–26 Mar 2024 (days 13–25); at most 23 days with the"
+            " days not counted, the limit is 28."
         )
 
     @pytest.mark.parametrize(
         ("last_low", "words"),
         [
-            (30, "longest low run 27 days, 4–31 Mar 2024; at most 27 days"),
-            (31, "longest low run 28 days, 4 Mar–1 Apr 2024; at most 28 days"),
+            (30, "longest low run 27 days, 4–31 Mar 2024 (days 3–30); at most 27 days"),
+            (31, "longest low run 28 days, 4 Mar–1 Apr 2024 (days 3–31); at most 28 days"),
             (32, "no low count besides what was found."),
         ],
     )
@@ -107,12 +115,12 @@ class TestProlongedCytopenia:
 
     def test_one_low_count_is_a_single_day(self):
         assert counts("3:2 4:0.6 5:2").startswith(
-            "Neutrophils: longest low run a single day, 5 Mar 2024; at most 0 days"
+            "Neutrophils: longest low run a single day, 5 Mar 2024 (day 4); at most 0 days"
         )
 
     def test_no_low_count_is_said_with_how_many_days_were_counted(self):
         assert counts("3:2 4:1.0 5:>1.0 6:<3") == (
-            "Neutrophils: no low count on 3 days counted, the latest 6 Mar 2024."
+            "Neutrophils: no low count on 3 days counted, the latest 6 Mar 2024 (day 5)."
         )
 
     def test_no_count_at_all_is_no_proof_of_normal_counts(self):
@@ -124,12 +132,12 @@ class TestProlongedCytopenia:
             (
                 30,
                 "at most 25 days with the days not counted, the limit is 28."
-                " Without another count it becomes possible on 4 Apr 2024.",
+                " Without another count it becomes possible on 4 Apr 2024 (day 34).",
             ),
             (
                 33,
                 "at most 28 days with the days not counted, the limit is 28."
-                " Without another count it becomes possible on 4 Apr 2024.",
+                " Without another count it becomes possible on 4 Apr 2024 (day 34).",
             ),
             (34, "no low count besides what was found."),
         ],
@@ -151,14 +159,16 @@ class TestProlongedCytopenia:
         lows = " ".join(f"{day}:0.6" for day in range(3, 40, 3))
         said = counts(f"{lows} 41:2 42:2 43:2 89:2 90:0.9 91:2 92:2 93:2")
 
-        assert said.startswith("Neutrophils: otherwise the longest low run a single day, 30 May 2024")
+        assert said.startswith(
+            "Neutrophils: otherwise the longest low run a single day, 30 May 2024 (day 90)"
+        )
 
     def test_lineages_of_which_the_same_is_said_share_a_sentence(self):
         said = say(prolonged_cytopenia, history_of(series("PLT", "5:200")), as_of_day=40)
 
         assert said == [
             "Neutrophils, haemoglobin: no count since day 0.",
-            "Platelets: no low count on 1 day counted, the latest 6 Mar 2024.",
+            "Platelets: no low count on 1 day counted, the latest 6 Mar 2024 (day 5).",
         ]
 
 
@@ -184,7 +194,7 @@ class TestTheLandmark:
     @pytest.mark.parametrize(
         ("as_of_day", "words"),
         [
-            (28, "Judged after day 28, from 30 Mar 2024 on."),
+            (28, "Judged after day 28, from day 29 (30 Mar 2024) on."),
             (29, "Neutrophils: no low count on 1 day counted up to day 28."),
         ],
     )
@@ -300,7 +310,7 @@ def test_the_clock_is_announced_exactly_where_it_finds_something_later():  # CYT
         history, as_of = random_histories.history_of_counts(Random(seed))
         seen = history.as_of(as_of)
         said = why_not(rule=prolonged_cytopenia.RULE, history=seen, as_of=as_of)
-        days = spoken_days(r"becomes possible on (.+?)\.", said)
+        days = spoken_days(r"becomes possible on (.+?) \(day", said)
 
         now = keys(prolonged_cytopenia, seen, as_of)
         later = keys(prolonged_cytopenia, seen, as_of + timedelta(days=400))
@@ -321,7 +331,7 @@ def test_the_next_window_is_the_next_that_can_be_overdue():  # OVD-4
         now = keys(overdue_visit, seen, as_of)
 
         assert bool(now) == any(sentence.startswith("Owed and not recorded") for sentence in said)
-        for closes_on in spoken_days(r"(?:is open until|closes) (\d+ \w+ \d+)[.;]", said[1:]):
+        for closes_on in spoken_days(r"(?:is open until|closes) (\d+ \w+ \d+) \(day \d+\)[.;]", said[1:]):
             assert keys(overdue_visit, seen, closes_on) == now, f"seed {seed}"
             assert keys(overdue_visit, seen, closes_on + timedelta(days=1)) > now, f"seed {seed}"
             checked += 1

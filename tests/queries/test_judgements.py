@@ -215,7 +215,7 @@ def test_a_run_as_of_another_date_says_so_and_proves_that_date(patient):
     said = standing(patient)
 
     assert (said.as_of, said.is_of_another_day) == (on_day(8), True)
-    assert said.why_not[0].endswith("Without another count it becomes possible on 3 Apr 2024.")
+    assert said.why_not[0].endswith("Without another count it becomes possible on 3 Apr 2024 (day 33).")
 
 
 def test_the_day_of_the_site_is_the_day_that_was_judged(study):

@@ -59,7 +59,7 @@ def test_the_patient_page_grades_the_neutropenia_with_its_reason(page, scene):
     assert "Infusion of 1 Mar 2024" in said
     assert (
         "<dt>Early</dt><dd>Grade 3: neutrophils at or below 0.5 ×10⁹/L for 14 days, days 5–18;"
-        " counted on 9 days.</dd>"
+        " from counts on 9 days.</dd>"
     ) in said
     assert "<dt>Late</dt><dd>Not graded: no neutrophil count on days 31–100 that can be graded.</dd>" in said
 
@@ -89,7 +89,10 @@ def test_the_patient_page_says_when_each_rule_judged_and_why_it_found_nothing(pa
 
     assert "Follow-up visit overdue" in said
     assert "1 Sep 2024, 04:10 (Vienna time)" in said
-    assert "Window M6 is open until 1 Oct 2024; unrecorded, it is overdue from 2 Oct 2024." in said
+    assert (
+        "Window M6 is open until 1 Oct 2024 (day 214); unrecorded, it is overdue from 2 Oct 2024 (day 215)."
+        in said
+    )
     assert "Nothing found" in said
 
 
