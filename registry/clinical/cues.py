@@ -31,6 +31,9 @@ _WORDS = (
     "passive",
     "of_whom",
     "plain_negations",
+    "carriers",
+    "between_terms",
+    "pronouns",
 )
 _WORDS_OF_THE_PAST = ("date_ties", "date_verbs", "units")
 _SIDED = re.compile(r"(?:before|after|beside)(?:_within_\d+)?")
@@ -73,12 +76,14 @@ def cue_list() -> CueList:
         "mask": {MASK: content["mask"]},
         "ends": {"end": content["ends"]},
         "closing": {"after_within_1": content["negated"]["closing"]},
+        "denied_doubt": {"after": content["negated"]["after_a_doubt"]},
+        "headings": {"before": content["someone_else"]["headings"]},
         "results": {"beside": screening["results"], MASK: screening["not_results"]},
         "before_day_0": {"after": past["before_day_0"]},
         "years_ago": {"beside": past["years_ago"]},
         "index_diseases": {"beside": past["index_diseases"]},
         "recurrence_negators": {"before": content["recurrence"]["negators"]},
-        "uncertain.open": {"beside": uncertain["open"]},
+        "uncertain.open": {"beside": uncertain["open"], MASK: uncertain["not_open"]},
         "uncertain.inside": {"beside": uncertain["inside"]},
     } | {kind: _sided(content[kind]) for kind in _SIDED_KINDS}
     return CueList(

@@ -14,12 +14,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 from registry.clinical.cues import MASK, REACH_WORDS, cue_list, side_and_reach
 from registry.clinical.terms import Reading, TermHit
 from registry.clinical.tokens import Match, tokenise, written
 from registry.clinical.written_dates import find_dates
+
+# *No clinical or radiological evidence*: so many words behind a denial stands the noun that it denies.
+_CARRIER_WITHIN = 5
+_LONGEST_LIST = 12
 
 DropReason = Literal["negated", "someone_else", "screening_normal", "past", "benign"]
 
@@ -77,6 +82,9 @@ class _Sentences:
         self.tokens = reading.tokens
         self.list = cue_list()
         self._terms = reading.hits
+        self._places = {hit.first: at for at, hit in enumerate(reading.hits)}
+        # What denies each term judged so far: a list goes on from one to the next.
+        self._denied: dict[int, str | None] = {}
         self._own = {at for hit in reading.hits for at in range(hit.first, hit.last + 1)}
         self._found: dict[str, list[_Cue]] = {}
         self._matched = self.list.find(tokens=self.tokens)
@@ -93,9 +101,10 @@ class _Sentences:
         sentence = self.tokens[hit.first].sentence
         recurs = any(self.tokens[at.first].sentence == sentence for at in self.recurrences())
         past, is_later = self._past(hit, day_zero)
+        self._denied[hit.first] = negation = self._negation(hit)
         reasons: tuple[tuple[DropReason, str | None], ...] = (
             ("screening_normal", self._screening(hit)),
-            ("negated", self._negation(hit)),
+            ("negated", negation),
             ("someone_else", self._someone_else(hit)),
             ("past", None if recurs or is_later else past),
             ("benign", self._benign(hit)),
@@ -117,13 +126,11 @@ class _Sentences:
         ]
 
     def _negation(self, hit: TermHit) -> str | None:
-        stays_open = any(
-            self._governs(_Cue(at.first, at.last, "beside", REACH_WORDS), hit.first, hit.last)
-            for at in self._open
-        )
-        if stays_open:
+        if (denial := self._denied_doubt(hit)) is not None:
+            return denial
+        if self._stays_open(hit):
             return None
-        for cue in self._cues("negated"):
+        for cue in self._denials():
             if (
                 self._governs(cue, hit.first, hit.last)
                 and not self._statement_between(cue, hit)
@@ -134,7 +141,72 @@ class _Sentences:
                 and not self._is_taken_for_granted(cue, hit)
             ):
                 return self._written(cue)
-        return self._answer(hit)
+        return self._answer(hit) or self._denied_in_a_list(hit)
+
+    def _denials(self) -> Iterable[_Cue]:
+        """Return the denials, each with the noun it denies first: *no clinical or radiological evidence of*."""
+        return (replace(cue, last=self._carried_to(cue)) for cue in self._cues("negated"))
+
+    def _carried_to(self, cue: _Cue) -> int:
+        tokens, words = self.tokens, self.list.words
+        if cue.side == "after":
+            return cue.last
+        for at in range(cue.last + 1, min(cue.last + _CARRIER_WITHIN, len(tokens) - 1) + 1):
+            if tokens[at].sentence != tokens[cue.last].sentence or tokens[at].opens_clause or at in self._own:
+                break
+            if tokens[at].folded in words["carriers"]:
+                return at
+        return cue.last
+
+    def _stays_open(self, hit: TermHit) -> bool:
+        cues = (_Cue(at.first, at.last, "beside", REACH_WORDS) for at in self._open)
+        return any(
+            self._governs(cue, hit.first, hit.last) or self._comes_back_to(cue, hit) for cue in cues
+        )
+
+    def _comes_back_to(self, cue: _Cue, hit: TermHit) -> bool:
+        """Whether a clause behind *but* is of the term still: *no lymphoma, but it cannot be excluded*."""
+        tokens, words = self.tokens, self.list.words
+        if cue.first <= hit.last or tokens[cue.first].sentence != tokens[hit.first].sentence:
+            return False
+        ends = [end for end in self._ends if hit.last < end.first and end.last < cue.first]
+        small = words["pronouns"] | words["auxiliaries"] | words["finite"]
+        return (
+            len(ends) == 1
+            and ends[0].first == hit.last + 1
+            and all(tokens[at].folded in small for at in range(ends[0].last + 1, cue.first))
+        )
+
+    def _denied_doubt(self, hit: TermHit) -> str | None:
+        """Return what denies a suspicion: *the suspicion of lymphoma was not confirmed*."""
+        for cue in self._cues("denied_doubt"):
+            if self._governs(cue, hit.first, hit.last) and any(
+                doubt.last < hit.first and self._governs(doubt, hit.first, hit.last)
+                for doubt in self._cues("uncertain")
+            ):
+                return self._written(cue)
+        return None
+
+    def _denied_in_a_list(self, hit: TermHit) -> str | None:
+        """Return what denies the list that the term goes on with: *no lymphoma, leukaemia or other cancer*."""
+        at = self._places[hit.first]
+        if at == 0 or not self._is_in_a_list(at):
+            return None
+        return self._denied.get(self._terms[at - 1].first)
+
+    def _is_in_a_list(self, at: int) -> bool:
+        """Whether an *or* ties a term to the one before it, at once or behind more commas."""
+        tokens, words = self.tokens, self.list.words
+        small = words["list_words"] | words["between_terms"]
+        for one, other in pairwise(self._terms[at - 1 : at + _LONGEST_LIST]):
+            between = [token.folded for token in tokens[one.last + 1 : other.first]]
+            if tokens[one.last].sentence != tokens[other.first].sentence or not small.issuperset(between):
+                return False
+            if not words["list_words"].isdisjoint(between):
+                return True
+            if not any("," in token.gap for token in tokens[one.last + 1 : other.first + 1]):
+                return False
+        return False
 
     def _answer(self, hit: TermHit) -> str | None:
         """Return the *no* that answers the term: *lymphoma no*, *new malignancy since then: no*."""
@@ -234,10 +306,14 @@ class _Sentences:
         )
 
     def _someone_else(self, hit: TermHit) -> str | None:
-        for cue in self._cues("someone_else"):
+        headings = (cue for cue in self._cues("headings") if self._has_a_colon(cue))
+        for cue in (*self._cues("someone_else"), *headings):
             if self._governs(cue, hit.first, hit.last) and not self._patient_between(cue, hit):
                 return self._written(cue)
         return None
+
+    def _has_a_colon(self, cue: _Cue) -> bool:
+        return cue.last + 1 < len(self.tokens) and self.tokens[cue.last + 1].gap.startswith(":")
 
     def _patient_between(self, cue: _Cue, hit: TermHit) -> bool:
         """*Mother well, the patient has lymphoma*, but not *the mother of the patient has lymphoma*."""
@@ -298,8 +374,9 @@ class _Sentences:
     def _is_uncertain(self, hit: TermHit) -> bool:
         if any(hit.first <= at.first <= hit.last for at in self._inside):
             return True
-        open_cues = (_Cue(at.first, at.last, "beside", REACH_WORDS) for at in self._open)
-        return any(self._governs(cue, hit.first, hit.last) for cue in (*open_cues, *self._cues("uncertain")))
+        return self._stays_open(hit) or any(
+            self._governs(cue, hit.first, hit.last) for cue in self._cues("uncertain")
+        )
 
     def _governs(self, cue: _Cue, first: int, last: int) -> bool:
         """Whether a cue reaches the tokens `first` to `last` (scope of MAL-4)."""

@@ -25,7 +25,7 @@ _ABBREVIATED = frozenset(
     word
     for words in (
         "dr mr mrs ms prof st vs eg ie approx incl hx pt pts ca dx bx rx susp lt rt cf resp fig",
-        "diagn pat vd bzw ggf evtl inkl mon li sig sra dra dott pac aprox",
+        "verd verst diagn pat vd bzw ggf evtl inkl mon li sig sra dra dott pac aprox",
     )
     for word in words.split()
 )

@@ -14,10 +14,13 @@ class Sentence:
 
 
 def sentences(name: str) -> list[Sentence]:
-    """Return the rows of a file of sentences; `#` begins a remark, the first row names the columns."""
+    """Return the rows of a file of sentences; `#` begins a remark, the first row names the columns.
+
+    `\\n` stands for a new line in a sentence.
+    """
     lines = (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
     _header, *rows = [line for line in lines if line.strip() and not line.startswith("#")]
-    return [Sentence(*(cell.strip() for cell in row.split("|"))) for row in rows]
+    return [Sentence(*(cell.strip().replace("\\n", "\n") for cell in row.split("|"))) for row in rows]
 
 
 ENGLISH = sentences("malignancy_sentences.txt")

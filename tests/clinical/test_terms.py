@@ -84,8 +84,8 @@ def test_a_code_list_says_where_it_comes_from(name):  # MAL-3
 
 
 def test_the_lists_name_their_versions():  # MAL-11
-    assert terms.list_version() == "malignancy_terms 2"
-    assert negation.list_version() == "assertion_cues 2"
+    assert terms.list_version() == "malignancy_terms 3"
+    assert negation.list_version() == "assertion_cues 3"
 
 
 def test_the_list_uses_the_classes_of_the_rule_and_no_others():  # MAL-8

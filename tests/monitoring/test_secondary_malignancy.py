@@ -289,7 +289,7 @@ def test_the_evidence_has_the_keys_of_the_contract():  # MAL-11
         "source_id": "E1",
         "class": "lymphoid",
         "matched": ["C85.9", "Lymphoma"],
-        "list_version": "malignancy_terms 2, assertion_cues 2, icd10_malignancy 2",
+        "list_version": "malignancy_terms 3, assertion_cues 3, icd10_malignancy 2",
         "onset": "2025-06-01",
         "latency_days": 92,
         "labels": [],

@@ -240,7 +240,7 @@ def test_a_candidate_in_words_names_the_words_the_class_and_the_onset():  # MAL-
         "T-cell malignancy: “CTCL” in adverse event AE-1, onset May 2024 (from day 61)"
     )
     assert "The record cannot exclude it, nor does it prove it." in sentence_of(told)
-    assert "Read with the lists malignancy terms 2, assertion cues 2, icd10 malignancy 2" in sentence_of(told)
+    assert "Read with the lists malignancy terms 3, assertion cues 3, icd10 malignancy 2" in sentence_of(told)
     assert dropped_hits(told.evidence) == [("breast cancer", "it is about somebody else (“Mother”)")]
 
 

@@ -146,7 +146,7 @@ def _partial(partial: PartialDate) -> str:
     return f"{partial.earliest:%b %Y}" if len(partial.text) == len("2026-03") else partial.text
 
 
-# `malignancy_terms 2`, as the evidence names lists, is a name in words but for its stroke.
+# `malignancy_terms 3`, as the evidence names lists, is a name in words but for its stroke.
 _NAMES = str.maketrans("_", " ")
 
 
