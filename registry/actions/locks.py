@@ -3,6 +3,8 @@
 Triggers refuse on any path (migrations/sql/guard.sql); `refuse_if_locked` says so before anything is tried.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
@@ -34,6 +36,14 @@ class LockRefused(RuntimeError):
     def __init__(self, for_people: str):
         super().__init__(for_people)
         self.for_people = for_people
+
+
+class StillBeingWritten(RuntimeError):
+    """Somebody else has been writing the record for too long to wait for. `for_people` says so."""
+
+    def __init__(self) -> None:
+        self.for_people = "something is being written at this moment, perhaps an import. Try again soon."
+        super().__init__(self.for_people)
 
 
 class QuestionsOpen(LockRefused):
@@ -88,12 +98,8 @@ def lock(*, target: Target, reason: str, by: User, at: datetime) -> RecordLock:
             return _set(target, reason=reason.strip(), by=by, at=at)
         except IntegrityError as twice:
             raise LockRefused("It is locked already.") from twice
-        except OperationalError as busy:
-            if getattr(busy.__cause__, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
-                raise
-            raise LockRefused(
-                "Not locked: something is being written at this moment, perhaps an import. Try again soon."
-            ) from busy
+        except StillBeingWritten as busy:
+            raise LockRefused(f"Not locked: {busy.for_people}") from busy
 
 
 def ask_to_unlock(*, lock: RecordLock, reason: str, hours: int | None, by: User, at: datetime) -> Unlocking:
@@ -144,12 +150,9 @@ def decide_unlocking(
 
 
 def _set(target: Target, *, reason: str, by: User, at: datetime) -> RecordLock:
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            # A page does not wait for the end of an import of an hour. The database's own limit, for the
-            # one statement: the trigger of a new lock waits for every writer of the moment.
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_PATIENCE])
-        made = RecordLock.objects.create(
+    # The trigger of a new lock waits for every writer of the moment.
+    with transaction.atomic(), with_patience():
+        return RecordLock.objects.create(
             level=target.level,
             study=target.study,
             site=target.site,
@@ -159,9 +162,24 @@ def _set(target: Target, *, reason: str, by: User, at: datetime) -> RecordLock:
             locked_at=at,
             reason=reason,
         )
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', '0', true)")
-        return made
+
+
+@contextmanager
+def with_patience() -> Iterator[None]:
+    """Wait for who is writing no longer than ten seconds: a page does not wait for an import of an hour.
+
+    The database's own limit, for each statement of the block. Raises StillBeingWritten.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_PATIENCE])
+    try:
+        yield
+    except OperationalError as busy:
+        if getattr(busy.__cause__, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise StillBeingWritten from busy
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', '0', true)")
 
 
 def _require(by: User, verb: Verb, *, study_id: int) -> None:

@@ -1,10 +1,8 @@
 """Saves, sweeps, scans and decisions at once, each by its own connection: nothing is lost or doubled."""
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 
 from registry.access.scope import EVERYTHING, NOTHING, acting
 from registry.actions import alerts, evaluations, judging, scan
@@ -12,6 +10,7 @@ from registry.models import Alert, AlertMove, WaitingEvaluation
 from registry.monitoring.catalogue import by_key
 from registry.queries import evidence
 from registry.queries.alert_evidence import up_to_date
+from tests.actions.conftest import is_held_up
 from tests.factories import DAY_0, NIGHT, make_patient, make_result, make_site
 from tests.worker import wait_until
 
@@ -23,30 +22,6 @@ NEXT_NIGHT = NIGHT + timedelta(days=1)
 
 def on_day(number):
     return DAY_0 + timedelta(days=number)
-
-
-@pytest.fixture
-def elsewhere():
-    """`elsewhere(work)`: begin the work in a thread with a connection of its own."""
-    with ThreadPoolExecutor(max_workers=24) as threads:
-
-        def begin(work):
-            def run():
-                try:
-                    return work()
-                finally:
-                    connection.close()
-
-            return threads.submit(run)
-
-        yield begin
-
-
-def is_held_up(work):
-    """Whether the work waits for a lock, or has passed the place where it should."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return work.done() or cursor.fetchone()[0]
 
 
 def scan_overdue(*, as_of, at):
