@@ -9,5 +9,5 @@ CREATE ROLE registry LOGIN PASSWORD :'owner_password';
 CREATE ROLE registry_app LOGIN PASSWORD :'app_password';
 CREATE DATABASE registry OWNER registry;
 REVOKE ALL ON DATABASE registry FROM PUBLIC;
-GRANT CONNECT, TEMPORARY ON DATABASE registry TO registry_app;
+GRANT CONNECT ON DATABASE registry TO registry_app;
 SQL

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import psycopg
 import pytest
 
 from config.embedded import ROOT, Engines
@@ -68,17 +69,53 @@ def test_djangos_own_deployment_check_finds_nothing():
     assert "no issues (0 silenced)" in done.stdout + done.stderr
 
 
-def test_an_empty_database_can_be_migrated_outside_the_demo():
+@pytest.fixture(scope="module")
+def made():
+    """A database made as in production: by deploy/initdb, then `migrate` as the owner of the tables."""
     engines = Engines.for_tests()
     try:
         engines.start(valkey=False)
+        sockets, words = engines.sockets / "pg", dict.fromkeys(("OWNER_DB_PASSWORD", "APP_DB_PASSWORD"), "x")
+        superuser = f"postgresql://postgres@/postgres?host={sockets}"
+        with psycopg.connect(superuser, autocommit=True) as connection:
+            for step in ("DATABASE registry", "ROLE registry", "ROLE registry_app"):
+                connection.execute(f"DROP {step}")
+        roles = subprocess.run(
+            ["/bin/sh", ROOT / "deploy/initdb/roles.sh"],
+            env={"PATH": f"{engines._binaries()}:{os.environ['PATH']}", "PGHOST": str(sockets)}
+            | {"POSTGRES_USER": "postgres", **words},
+            capture_output=True,
+            text=True,
+        )
+        assert roles.returncode == 0, roles.stderr
         done = python(
             "manage.py", "migrate", "--noinput", **{**PRODUCTION, "DATABASE_URL": engines.owner_url}
         )
+        assert done.returncode == 0, done.stderr
+        yield engines
     finally:
         engines.stop()
 
-    assert done.returncode == 0, done.stderr
+
+def test_the_database_of_production_has_the_roles_of_the_demo(made):
+    with psycopg.connect(made.app_url) as connection:
+        roles = connection.execute(
+            "SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolbypassrls FROM pg_roles"
+            " WHERE rolname LIKE 'registry%' ORDER BY rolname"
+        ).fetchall()
+        assert connection.execute("SELECT count(*) FROM registry_patient").fetchone() == (0,)
+
+    # Tests make databases of their own, so the owner of the demo may.
+    assert roles == [("registry", False, False, False, False), ("registry_app", False, False, False, False)]
+
+
+def test_the_application_may_connect_and_make_nothing_not_even_a_temporary_table(made):
+    for statement in ("CREATE TABLE mine ()", "CREATE TEMPORARY TABLE mine ()", "CREATE SCHEMA mine"):
+        with (
+            psycopg.connect(made.app_url) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            connection.execute(statement)
 
 
 def test_cookies_are_for_this_host_only_and_out_of_reach_of_scripts(settings):

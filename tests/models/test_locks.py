@@ -186,11 +186,18 @@ def test_a_lock_of_any_level_refuses_a_write_by_any_path(visit, coordinator, set
 @pytest.mark.parametrize("hidden", ["registry_recordlock", "registry_patient"])
 def test_a_table_of_a_session_hides_no_lock(visit, hidden):
     factories.make_lock(patient=visit.patient)
+    sql(f"GRANT TEMPORARY ON DATABASE {connection.settings_dict['NAME']} TO registry_app")  # as it once was
 
     with acting(rows=EVERYTHING):
         sql(f"CREATE TEMPORARY TABLE {hidden} (LIKE public.{hidden})")
         with pytest.raises(DatabaseError, match="is locked"), transaction.atomic():
             sql("UPDATE public.registry_visit SET comments = 'changed'")
+
+
+@pytest.mark.django_db
+def test_the_application_makes_no_temporary_table():
+    with pytest.raises(DatabaseError, match="to create temporary tables"), acting(rows=EVERYTHING):
+        sql("CREATE TEMPORARY TABLE registry_recordlock ()")
 
 
 @pytest.mark.django_db
