@@ -25,6 +25,7 @@ _TABLES: Mapping[str, str] = MappingProxyType(
         "licatsadjudication": "adjudicated label",
         "visitnewevents": "new events asked at a visit",
         "recordlock": "lock",
+        "casebooktaken": "copy of the casebook",
         "sitestay": "stay at a site",
         "contactattempt": "attempt to reach the patient",
     }
@@ -37,7 +38,7 @@ _COLUMNS: Mapping[str, str] = MappingProxyType(
         "ice_total": "ICE score",
         "mg_per_day": "dose a day",
         "number": "told with",
-        "sha256": "SHA-256 of what was signed",
+        "sha256": "SHA-256",
         "value": "in the registry's unit",
         "variant": "days looked back, or end of the scale",
     }

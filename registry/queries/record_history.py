@@ -56,6 +56,7 @@ _TOLD_BY_COLUMN = _DETAILS | frozenset(
     for name in (
         *("signature", "recordlock", "consent", "consentwithdrawal", "sitestay"),
         *("annualcontact", "contactattempt", "visitnewevents", "scoredetail", "licatsadjudication"),
+        *("treatmentanswer", "casebooktaken"),
     )
 )
 _SIGNATURE, _LOCK, _UNLOCKING = "registry_signature", "registry_recordlock", "registry_unlocking"
@@ -64,7 +65,7 @@ _SAID_BY_THE_LINE = frozenset(
     {
         *("id", "patient_id", "study_id", "course_id", "entered_by_id", "public_id", "entered_at", "origin"),
         *("submission", "content", "signed_by_id", "signed_at", "locked_by_id", "locked_at", "reason"),
-        *("moved_by_id", "moved_at"),
+        *("moved_by_id", "moved_at", "by_id", "at", "level", "voided_reason"),
     }
 )
 _LISTS = {"scopes": SCOPES, "ice_points": ICE_POINTS}
@@ -72,6 +73,7 @@ _KINDS = {
     (_SIGNATURE, "I"): "given",
     (_SIGNATURE, "U"): "made void",
     (_LOCK, "I"): "set",
+    ("registry_casebooktaken", "I"): "taken",
 }
 
 
@@ -217,7 +219,7 @@ def _history_line(
     kind = _KINDS.get((event.tbl, event.op), {"I": "recorded", "U": "changed", "D": "removed"}[event.op])
     if event.op == "U" and new.get("superseded_at"):
         kind = "superseded"
-    row = changed.get((event.tbl, event.pk_text), {}) if event.op == "U" else _told_row(event)
+    row = changed.get((event.tbl, event.pk_text), {}) if event.op == "U" else new or old
     by_column = event.tbl in _TOLD_BY_COLUMN
     reason = event.reason or ""
     if event.tbl in (_SIGNATURE, _LOCK):
@@ -245,22 +247,18 @@ def _history_line(
 
 def _facts(table: str, row: Mapping[str, Any], names: Names) -> Iterator[tuple[str, str]]:
     """The filled columns of a row with their names."""
-    if table in (_SIGNATURE, _LOCK) and not row.get("visit_id"):
+    if visit := _shown(table, "visit_id", row.get("visit_id"), names):
+        yield "of", visit
+    elif table in (_SIGNATURE, _LOCK):
         yield "of", "the whole record of the patient"
     for column, field in _columns(table).items():
-        if column in _SAID_BY_THE_LINE or column == "voided_reason":
+        if column in _SAID_BY_THE_LINE or column == "visit_id":
             continue
         words = _shown(table, column, row.get(column), names)
         if words and (unit := unit_of(field, row)):
             words = f"{words} {unit}"
         if words:
-            yield ("of" if column == "visit_id" else column_name(field)), words
-
-
-def _told_row(event: AuditEvent) -> Mapping[str, Any]:
-    """A row as it was recorded or removed, answers in their words."""
-    row = event.new or event.old or {}
-    return row | {name: _shown(event.tbl, name, row[name]) for name in ("section", "answer") if name in row}
+            yield column_name(field), words
 
 
 def _named(table: str) -> str:

@@ -290,8 +290,11 @@ def row_words(row: Mapping[str, Any], day_zeros: Sequence[date] = ()) -> str:
         collected = day_in_course(row["collected_on"], day_zeros)
         return f"{_analyte_name(row['analyte'])} {value}, collected {collected}"
     if row.get("test") in TESTS:
-        found = [TESTS[row["test"]], *(str(row[name]) for name in _OF_TESTS if row.get(name))]
-        return f"{', '.join(found)}, collected {day_in_course(row['collected_on'], day_zeros)}"
+        titre = f"1:{row['titre']}" if row.get("titre") else ""
+        value = f"{row.get('comparator', '')}{row['value']} {row['unit']}" if row.get("value") else ""
+        words = (FINDINGS.get(row.get("finding", "")), titre, value, ASSAYS.get(row.get("assay", "")))
+        found = ", ".join([TESTS[row["test"]], *filter(None, words)])
+        return f"{found}, collected {day_in_course(row['collected_on'], day_zeros)}"
     # A follow-up report names its event by the number of a row, which says nothing to anybody.
     about = (
         ("code", "term", "outcome")
@@ -304,8 +307,6 @@ def row_words(row: Mapping[str, Any], day_zeros: Sequence[date] = ()) -> str:
         named.append(f"{row['mg_per_day']} mg/day" if row.get("mg_per_day") else row.get("dose") or "")
     if isinstance(row.get("items"), Mapping):
         named.append(", ".join(f"{key.replace('_', ' ')} {points}" for key, points in row["items"].items()))
-    if row.get("answer"):
-        named += [str(row.get("section") or ""), str(row["answer"])]
     if row.get("kind"):
         named.append(code_lists.SUPPORT_KINDS.get(row["kind"], row["kind"]))
     if row.get("status"):
@@ -313,7 +314,8 @@ def row_words(row: Mapping[str, Any], day_zeros: Sequence[date] = ()) -> str:
     if row.get("new_malignancy"):
         named.append(f"new malignancy: {row.get('new_malignancy_text')}")
     if row.get("grade"):
-        named.append(f"grade {row['grade']} {row.get('grade_scale', '')}".strip())
+        scale = row.get("grade_scale", "")
+        named.append(f"grade {row['grade']} {code_lists.GRADE_SCALES.get(scale, scale)}".strip())
     named += [day_in_course(row[name], day_zeros) for name in _DATES if row.get(name)]
     return ", ".join(filter(None, named))
 
@@ -324,7 +326,6 @@ def _analyte_name(key: str) -> str:
 
 # A partial date as well: `2024-05`. Not a year alone, which any number may be.
 _DATE = r"\d{4}-\d{2}(-\d{2})?"
-_OF_TESTS = ("finding", "titre", "value", "unit", "assay")
 _DATES = (
     "visited_on",
     "given_on",

@@ -59,7 +59,7 @@ def test_a_lock_says_what_it_closes_and_its_opening_says_both_people(visit, mana
     unlockings = told(visit.patient, "registry_unlocking")
 
     assert locks == [
-        ("manager", "Lock set", {"of": "Visit D28", "level": "Visit"}, "Cleaned for the analysis")
+        ("manager", "Lock set", {"of": "Visit D28"}, "Cleaned for the analysis")
     ]
     assert unlockings == [
         (
@@ -115,7 +115,7 @@ def test_a_signature_says_what_was_signed_with_which_words_and_who_made_it_void(
         "of": "Visit D28",
         "printed name": "investigator",
         "meaning": given.meaning,
-        "SHA-256 of what was signed": given.sha256,
+        "SHA-256": given.sha256,
     }
     assert signed == ("investigator", "Signature given", said, "")
     assert voided == ("coordinator", "Signature made void", said, "misread on the report")

@@ -297,7 +297,8 @@ def test_the_history_tells_a_change_by_its_reason_and_an_addition_by_its_words(a
 
     assert "Female → Male" in history
     assert "contact mode:</span> (empty) → By telephone" in history
-    assert "Treatments, The list is complete" in history
+    assert "of:</span> Visit D28" in history
+    assert "answer:</span> The list is complete" in history
     assert "Neutrophils 0.4 ×10⁹/L, collected day 14, 15 Mar 2024" in history
     assert "G-CSF, short-acting, day 15, 16 Mar 2024" in history
     assert "D28, completed, day 28, 29 Mar 2024" in history

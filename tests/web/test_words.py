@@ -128,7 +128,21 @@ def test_a_follow_up_report_in_the_history_shows_no_row_number():
 def test_an_event_in_the_history_is_named_by_its_id():
     row = {"event_id": "AE-7", "term": "Sinusitis", "grade": 2, "grade_scale": "CTCAE-5"}
 
-    assert words.row_words(row) == "AE-7, Sinusitis, grade 2 CTCAE-5"
+    assert words.row_words(row) == "AE-7, Sinusitis, grade 2 CTCAE v5.0"
+
+
+def test_an_antibody_is_told_with_its_titre_and_assay_in_words():
+    row = {
+        "test": "ana",
+        "finding": "positive",
+        "titre": 2560,
+        "assay": "iif",
+        "collected_on": "2024-03-01",
+    }
+
+    told = words.row_words(row, (date(2024, 3, 1),))
+
+    assert told == "ANA, Positive, 1:2560, Immunofluorescence (HEp-2), titre, collected day 0, 1 Mar 2024"
 
 
 IN_COURSES = [
