@@ -1,7 +1,8 @@
 """A laboratory report pasted as text, read row by row. Nothing is dropped.
 
 Cells are parted by tab, semicolon or comma: name, value, unit, range, flag, date. What a cell is follows
-from the header where there is one, and otherwise from what it looks like; what a row does not say is empty.
+from the header above it where there is one, and otherwise from what it looks like; what a row does not say is
+empty. Many reports print the day as the header of the values.
 """
 
 import csv
@@ -19,7 +20,17 @@ MOST_CHARACTERS = 20_000
 
 _VALUE = re.compile(r"(?:[<>≤≥]|<=|>=)?\s*\d[\d.,]*|(?:[<>≤≥]|<=|>=)?\s*[.,]\d+", re.ASCII)
 _VALUE_AND_FLAG = re.compile(
-    r"((?:[<>≤≥]|<=|>=)?\s*\d[\d.,]*)\s*(\+{1,3}|-{1,3}|[HLhl]{1,2}|\*{1,2}|↑|↓)", re.ASCII
+    r"((?:[<>≤≥]|<=|>=)?\s*\d[\d.,]*)\s*[\[(]?(?:\+{1,3}|-{1,3}|[HLhl]{1,2}|\*{1,2}|↑|↓|!{1,2})[\])]?",
+    re.ASCII,
+)
+_FLAG_AND_VALUE = re.compile(
+    r"(?:[HLhl]{1,2}\s+|(?:\*{1,2}|↑|↓|!{1,2})\s*)((?:[<>≤≥]|<=|>=)?\s*\d[\d.,]*)", re.ASCII
+)
+# 1.250,5 and 1 250: a sign that parts thousands. 1,250 alone is two numbers in two countries: asked about.
+_GROUPED = re.compile(
+    r"((?:[<>≤≥]|<=|>=)?\s*)(?:(\d{1,3}(?:\.\d{3})+)(,\d+)|(\d{1,3}(?:,\d{3})+)(\.\d+)"
+    r"|(\d{1,3}(?:[ '’\u00a0\u202f]\d{3})+)([.,]\d+)?)",
+    re.ASCII,
 )
 _VALUE_AND_UNIT = re.compile(r"((?:[<>≤≥]|<=|>=)?\s*\d[\d.,]*)\s+(\S.*)", re.ASCII)
 _RANGE = re.compile(
@@ -29,7 +40,10 @@ _BELOW = re.compile(
     r"[\[(]?\s*(?:<|≤|<=|bis|up to|jusqu'à|hasta|fino a)\s*(\d[\d.,]*)\s*[\])]?", re.ASCII | re.I
 )
 _ABOVE = re.compile(r"[\[(]?\s*(?:>|≥|>=|ab|from)\s*(\d[\d.,]*)\s*[\])]?", re.ASCII | re.I)
-_FLAG = re.compile(r"\+{1,3}|-{1,3}|[HLN]{1,2}|\*{1,3}|↑|↓|high|low|hoch|niedrig|normal|crit(?:ical)?", re.I)
+_FLAG = re.compile(
+    r"[\[(]?(?:\+{1,3}|-{1,3}|[HLN]{1,2}|\*{1,3}|↑|↓|!{1,2}|high|low|hoch|niedrig|normal|crit(?:ical)?)[\])]?",
+    re.I,
+)
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?", re.ASCII)
 _DOTTED = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.(\d{4})(?:[ ,].*)?", re.ASCII)
 _LOINC = re.compile(r"\d{2,5}-\d", re.ASCII)
@@ -53,14 +67,30 @@ class ReportRow:
     on: date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What the columns below hold; `date_text`: the day that stands above the values instead of a word."""
+
+    columns: tuple[str, ...]
+    date_text: str = ""
+
+
 def read_report(text: str) -> list[ReportRow]:
-    """Return the rows of a pasted report; the header is none, and empty lines are none."""
+    """Return the rows of a pasted report; a header is none, and empty lines are none.
+
+    A header stands above its rows, also below the lines of a letter head, and again on the next page.
+    """
     lines = [line for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line.strip()]
     separator = _separator(lines)
-    cells = [_cells(line, separator) for line in lines]
-    header = _header(cells[0]) if cells else None
-    rows = list(zip(lines, cells, strict=True))[1 if header else 0 :]
-    return [_row(line, found, header) for line, found in rows]
+    header: _Header | None = None
+    rows = []
+    for line in lines:
+        cells = _cells(line, separator)
+        if (found := _header(cells)) is not None:
+            header = found
+        else:
+            rows.append(_row(line, cells, header))
+    return rows
 
 
 def _separator(lines: Sequence[str]) -> str:
@@ -76,13 +106,28 @@ def _cells(line: str, separator: str) -> list[str]:
     return [cell.strip() for cell in found]
 
 
-def _header(cells: Sequence[str]) -> list[str] | None:
-    """The columns by name; None when the first row is a result like the others."""
+def _header(cells: Sequence[str]) -> _Header | None:
+    """The columns by name; None when the row is a result, or words, like the others.
+
+    One date among the names heads the values of that day. With several the rows are read by their looks, and
+    asked about: nobody has said which day is meant.
+    """
     columns = [column_named(cell) or "ignored" for cell in cells]
-    return columns if "value" in columns and ("name" in columns or "loinc" in columns) else None
+    is_named = "name" in columns or "loinc" in columns
+    if "value" in columns:
+        return _Header(tuple(columns)) if is_named else None
+    dated = [place for place, cell in enumerate(cells) if _ISO.fullmatch(cell) or _DOTTED.fullmatch(cell)]
+    if len(dated) != 1 or not (is_named or "unit" in columns or "range" in columns):
+        return None
+    columns[dated[0]] = "value"
+    if not is_named:
+        if cells[0]:
+            return None
+        columns[0] = "name"
+    return _Header(tuple(columns), date_text=cells[dated[0]])
 
 
-def _row(line: str, cells: Sequence[str], header: Sequence[str] | None) -> ReportRow:
+def _row(line: str, cells: Sequence[str], header: _Header | None) -> ReportRow:
     found = _by_header(cells, header) if header else _by_looks(cells)
     value, unit = _value_and_unit(found.get("value", ""), found.get("unit", ""))
     lower, upper = _limits(found.get("range", ""))
@@ -100,11 +145,13 @@ def _row(line: str, cells: Sequence[str], header: Sequence[str] | None) -> Repor
     )
 
 
-def _by_header(cells: Sequence[str], header: Sequence[str]) -> dict[str, str]:
+def _by_header(cells: Sequence[str], header: _Header) -> dict[str, str]:
     found: dict[str, str] = {}
-    for column, cell in zip(header, cells, strict=False):
+    for column, cell in zip(header.columns, cells, strict=False):
         if column != "ignored" and not found.get(column):
             found[column] = cell
+    if header.date_text and not found.get("date"):
+        found["date"] = header.date_text
     return found
 
 
@@ -140,13 +187,19 @@ def _looks_like(cell: str) -> str:
 
 
 def _is_value(cell: str) -> bool:
-    return bool(_VALUE.fullmatch(cell) or _VALUE_AND_FLAG.fullmatch(cell))
+    forms = (_VALUE, _VALUE_AND_FLAG, _FLAG_AND_VALUE, _GROUPED)
+    return any(form.fullmatch(cell) for form in forms)
 
 
 def _value_and_unit(value: str, unit: str) -> tuple[str, str]:
     """Part a flag or a unit from the value it was printed beside: `0.4 L`, `0,4 G/l`."""
-    if flagged := _VALUE_AND_FLAG.fullmatch(value):
-        return flagged[1].strip(), unit
+    if flagged := _VALUE_AND_FLAG.fullmatch(value) or _FLAG_AND_VALUE.fullmatch(value):
+        value = flagged[1].strip()
+    if grouped := _GROUPED.fullmatch(value):
+        whole = re.sub(r"\D", "", grouped[2] or grouped[4] or grouped[6])
+        return f"{grouped[1]}{whole}{grouped[3] or grouped[5] or grouped[7] or ''}", unit
+    if flagged:
+        return value, unit
     if not unit and not _VALUE.fullmatch(value) and (both := _VALUE_AND_UNIT.fullmatch(value)):
         return both[1].strip(), both[2].strip()
     return value, unit

@@ -40,6 +40,16 @@ def test_columns_may_stand_in_any_order_under_a_header():
         ("WBC,3.9,10*9/L,4-10,L", ("WBC", "3.9", "10*9/L", "4", "10")),
         ("WBC;3.9 L;10*9/L;L;(4 - 10)", ("WBC", "3.9", "10*9/L", "4", "10")),
         ("WBC;3.9 +;10*9/L", ("WBC", "3.9", "10*9/L", "", "")),
+        ("WBC;3,9 (L);10*9/L", ("WBC", "3,9", "10*9/L", "", "")),
+        ("WBC;↓ 3,9;10*9/L", ("WBC", "3,9", "10*9/L", "", "")),
+        ("WBC;L 3,9;10*9/L", ("WBC", "3,9", "10*9/L", "", "")),
+        ("WBC;3,9;(L);10*9/L", ("WBC", "3,9", "10*9/L", "", "")),
+        ("PLT;1.250,5;10*9/L", ("PLT", "1250,5", "10*9/L", "", "")),
+        ("PLT;1,250.5 H;10*9/L", ("PLT", "1250.5", "10*9/L", "", "")),
+        ("PLT;>1 250;10*9/L", ("PLT", ">1250", "10*9/L", "", "")),
+        ("PLT;1.250;10*9/L", ("PLT", "1.250", "10*9/L", "", "")),  # two numbers in two countries
+        ("PLT;1,250;10*9/L", ("PLT", "1,250", "10*9/L", "", "")),
+        ("PLT;12.50,5;10*9/L", ("PLT", "12.50,5", "10*9/L", "", "")),
         ("WBC;210 K/uL;4-10", ("WBC", "210", "K/uL", "4", "10")),
         ("WBC;3.9;;4-10", ("WBC", "3.9", "", "4", "10")),
         ("6690-2;WBC;3.9;10*9/L", ("WBC", "3.9", "10*9/L", "", "")),
@@ -53,6 +63,35 @@ def test_columns_may_stand_in_any_order_under_a_header():
 )
 def test_without_a_header_a_cell_is_what_it_looks_like(line, found):
     assert cells(line) == [found]
+
+
+def test_a_header_is_found_below_the_head_of_the_letter_and_on_the_next_page():
+    text = "Central laboratory\nTest;Value;Unit\nWBC;3,9;G/L\nTest;Result;Range;Unit\nPLT;98;150-370;G/L"
+
+    assert cells(text) == [
+        ("Central laboratory", "", "", "", ""),
+        ("WBC", "3,9", "G/L", "", ""),
+        ("PLT", "98", "G/L", "150", "370"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["Untersuchung", ""])
+@pytest.mark.parametrize("day", ["30.08.2024", "2024-08-30", "30.08.2024 07:15"])
+def test_a_day_above_the_values_is_the_day_of_each_of_them(name, day):
+    text = f'{name};Einheit;{day};Normbereich\r\n"Leukozyten";G/l;3,9 L;"4,0 - 10,0"\r\n'
+
+    assert cells(text) == [("Leukozyten", "3,9", "G/l", "4,0", "10,0")]
+    assert [row.on for row in read_report(text)] == [date(2024, 8, 30)]
+
+
+def test_two_days_above_the_values_are_not_chosen_from():
+    text = "Test;30.08.2024;23.08.2024;Unit\nWBC;3,9;4,2;G/L"
+
+    rows = read_report(text)
+
+    # The second value stands where a unit should, and is asked about.
+    assert [(row.name, row.value, row.unit) for row in rows[1:]] == [("WBC", "3,9", "4,2")]
+    assert rows[1].on is None
 
 
 def test_no_row_is_dropped_and_empty_lines_are_none():

@@ -273,6 +273,43 @@ def test_a_value_and_not_done_exclude_each_other(person, scene):
 
 
 @pytest.mark.parametrize(
+    ("report", "typed", "header", "rows"),
+    [
+        ("Test;30.8.2024;Unit\nANC;1,2;G/L\nPLT;98;G/L", {}, "30 Aug 2024", ["", ""]),
+        (  # two days stay beside their rows
+            "Test;Result;Unit;Date\nANC;1,2;G/L;2024-08-30\nPLT;98;G/L;2024-08-29",
+            {},
+            "",
+            ["30 Aug 2024", "29 Aug 2024"],
+        ),
+        (  # what was typed is of the day of the visit, and stays so
+            "Test;30.8.2024;Unit\nANC;1,2;G/L\nPLT;98;G/L",
+            {"lab-WBC-value": "4"},
+            "",
+            ["30 Aug 2024", "30 Aug 2024"],
+        ),
+        (
+            "Test;30.8.2024;Unit\nANC;1,2;G/L\nPLT;98;G/L",
+            {"labs-collected_on": "28 Aug 2024"},
+            "28 Aug 2024",
+            ["30 Aug 2024", "30 Aug 2024"],
+        ),
+    ],
+    ids=["one day", "two days", "one typed before", "the header says another"],
+)
+def test_the_day_above_the_values_of_a_report_is_said_once(person, scene, report, typed, header, rows):
+    taken = {"report-0-analyte": "ANC", "report-1-analyte": "PLT", "step": "take-over", "labs-report": report}
+
+    page = person.post(
+        address(scene.patient), visit_data(**{"lab-ANC-value": ""}, **typed, **taken)
+    ).content.decode()
+
+    assert f'name="labs-collected_on" value="{header}"' in page
+    for analyte, day in zip(("ANC", "PLT"), rows, strict=True):
+        assert f'name="lab-{analyte}-collected_on" value="{day}"' in page
+
+
+@pytest.mark.parametrize(
     ("value", "words", "button"),
     [
         ("1500", "ANC 1500 ×10⁹/L is not possible.", "use ANC /uL 1500"),

@@ -322,7 +322,21 @@ class LabGrid:
         learned = names_learned(laboratory=chosen.laboratory) if chosen else {}
         paste = ReportPaste(data=data, learned=learned, typed=typed, step=self.step)
         paste.take_over(typed)
+        if paste.is_taken:
+            self._say_one_day_once(typed)
         return paste
+
+    def _say_one_day_once(self, typed: dict[str, dict[str, str]]) -> None:
+        """The one day of every row stands in the header: a dozen equal dates hide the one that differs."""
+        filled = [
+            row for row in typed.values() if any(row[name] for name in ("value", "missing", "not_done"))
+        ]
+        days = {row["collected_on"] for row in filled}
+        if self.header["collected_on"] or len(days) != 1:
+            return
+        self.header["collected_on"] = days.pop()
+        for row in filled:
+            row["collected_on"] = ""
 
 
 def learn_from_report(*, grid: LabGrid, by: User, at: datetime) -> None:
