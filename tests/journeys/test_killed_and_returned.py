@@ -81,3 +81,31 @@ def test_a_draft_is_discarded_after_a_question(open_page, coordinator, scene):
 
     expect(page.get_by_role("textbox", name="Month")).to_have_value("")
     expect(page.get_by_text("Not part of the record yet")).to_have_count(0)
+
+
+def test_what_a_report_filled_in_is_kept_though_no_key_was_pressed_since(open_page, coordinator, scene):
+    page = open_page(user=coordinator, path=visit_of(scene.patient))
+    page.get_by_text("Paste from a report").click()
+    page.get_by_label("Rows of the report").fill("Neutrophils;1,2;G/L\nPlatelets;98;G/L")
+    page.get_by_role("button", name="Read the report").click()
+    page.get_by_role("button", name="Take over into the form").click()
+    expect(page.get_by_text("2 of 2 rows are taken over")).to_be_visible()
+
+    expect(page.locator("[data-draft-status]")).to_have_text(re.compile("Saved as draft"))
+    page.close(run_before_unload=False)
+
+    again = open_page(user=coordinator, path=visit_of(scene.patient))
+    expect(again.get_by_label("Neutrophils: Value")).to_have_value("1,2")
+    expect(again.get_by_label("Platelets: Value")).to_have_value("98")
+
+
+def test_what_was_refused_is_kept_as_it_was_sent(open_page, coordinator, scene):
+    page = open_page(user=coordinator, path=visit_of(scene.patient))
+    page.locator("[name='lab-ANC-value']").fill("1,2")
+
+    page.get_by_role("button", name="Save visit").click()
+
+    expect(page).to_have_title(re.compile("^Error:"))
+    expect(page.locator("[data-draft-status]")).to_have_text(re.compile("Saved as draft"))
+    again = open_page(user=coordinator, path=visit_of(scene.patient))
+    expect(again.get_by_label("Neutrophils: Value")).to_have_value("1,2")

@@ -75,6 +75,28 @@ def test_a_visit_of_thirty_fields_is_typed_without_a_mouse(open_page, coordinato
     assert SupportiveTreatment.objects.filter(given_on="2024-08-20").exists()
 
 
+def test_few_stops_lie_between_the_events_and_the_comments_and_a_way_past_the_scores(
+    open_page, coordinator, scene
+):
+    page = open_page(user=coordinator, path=visit_of(scene.patient))
+    page.locator("[name=ongoing-new]").first.check()
+
+    tab_to(page, "comments", most=17)  # 51 with all empty boxes open
+
+    page.locator("[name=ongoing-new]").first.focus()
+    tab_to(page, "Skip to treatment of the disease", most=2)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert focused(page).startswith("treatments-")
+    page.locator("[name=labs-collected_on]").focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    assert focused(page) == "Skip to transfusions and growth factors"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert focused(page) == "support-0-kind"
+
+
 def test_a_visit_that_was_not_done_is_three_actions(open_page, coordinator, scene):
     page = open_page(user=coordinator, path=visit_of(scene.patient))  # one
 

@@ -89,6 +89,50 @@ def test_a_late_answer_leaves_the_field_being_typed_where_it_is(visit_page, widt
     assert page.evaluate(above_foot) == pytest.approx(4, abs=1)
 
 
+def test_the_line_about_the_day_leaves_the_field_being_typed_where_it_is(visit_page):
+    page = visit_page(320)
+    held = []
+    page.route("**/visits/M6/day/**", lambda route: held.append(route))
+    fill_visit_date(page, "30", "8", "2023")
+    box = page.locator("[name=contact_mode]")
+    box.focus()
+    before = box.bounding_box()
+
+    with page.expect_response("**/visits/M6/day/**"):
+        held[-1].continue_()
+
+    expect(page.locator("[data-day-line]")).to_contain_text("before the window")
+    assert page.locator("[data-day-line]").bounding_box()["height"] > 40, "two lines where one was kept free"
+    assert box.bounding_box() == before
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_words_that_make_the_foot_taller_leave_the_field_being_typed_in_sight(visit_page, width):
+    page = visit_page(width)
+    page.route(
+        "**/drafts/",
+        lambda route: route.fulfill(
+            status=409,
+            content_type="application/json",
+            body='{"words": "Not saved as draft: this form was typed '
+            'in another window at 15:59 today. Go on in one of them."}',
+        ),
+    )
+    box = page.locator("[name=lab-CREATININE-value]")
+    box.focus()
+    above_foot = """() => document.querySelector('.sheet-foot').getBoundingClientRect().top
+        - document.activeElement.getBoundingClientRect().bottom"""
+    page.evaluate(f"scrollBy(0, 4 - ({above_foot})())")
+
+    page.keyboard.type("80")
+
+    expect(page.locator("[data-draft-status]")).to_contain_text("in another window")
+    assert page.evaluate(above_foot) >= 0
+    assert page.locator("[data-draft-status]").evaluate(
+        "line => line.scrollHeight <= line.parentElement.clientHeight"
+    )
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_an_unlikely_value_is_asked_about_and_mended_by_its_button(visit_page, width, tmp_path):
     page = visit_page(width)

@@ -32,6 +32,16 @@ for (const form of document.querySelectorAll("form[data-draft]")) {
     form.dataset.draftState = state;
     if (line && line.textContent !== words) line.textContent = words;
     line?.classList.toggle("draft-status--wrong", state === "failed");
+    keepInSight();
+  };
+  // More words make the foot taller; it must not stand over the field being typed.
+  const keepInSight = () => {
+    const foot = line?.closest(".sheet-foot");
+    const box = document.activeElement;
+    if (!foot || !form.contains(box) || foot.contains(box)) return;
+    const field = box.getBoundingClientRect();
+    const edge = foot.getBoundingClientRect().top;
+    if (field.top < innerHeight && field.bottom > edge) scrollBy(0, Math.min(field.bottom - edge + 8, field.top));
   };
   const later = (pause) => {
     clearTimeout(timer);
@@ -115,6 +125,12 @@ for (const form of document.querySelectorAll("form[data-draft]")) {
   kept = fingerprint(typed());
   form.dataset.draftState = "saved";
   if (line) line.dataset.latest = line.textContent;
+  // The answer to a sent form holds what no draft has yet: the latest keys, rows taken over from a report.
+  if (own("key").hasAttribute("data-unkept")) {
+    kept = "";
+    form.dataset.draftState = "typing";
+    save();
+  }
   form.addEventListener("input", onTyping);
   form.addEventListener("change", onTyping);
   form.addEventListener("draft:typed", onTyping); // a script has filled fields in

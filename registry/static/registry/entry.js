@@ -1,6 +1,16 @@
 // Warns before typed work is left or sent in vain; Ctrl + Enter saves. Every page works without it.
 "use strict";
 
+// An answer may come while the next field is typed: the words it adds above must not push that field from
+// under the eyes, or under the foot that sticks.
+globalThis.registryInPlace = (change) => {
+  const held = document.activeElement?.closest("form") ? document.activeElement : null;
+  const before = held?.getBoundingClientRect();
+  change();
+  if (!held || before.bottom < 0 || before.top > innerHeight) return;
+  scrollBy(0, held.getBoundingClientRect().top - before.top);
+};
+
 // A form sent after the session ended would come back empty from the sign-in page: ask before sending.
 async function obstacleTo(form) {
   // Who signed in again has a new token; the one of this page would be refused.

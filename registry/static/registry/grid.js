@@ -54,16 +54,6 @@ for (const labs of document.querySelectorAll("[data-labs-check]")) {
     describe(row);
   };
 
-  // An answer may come while the next field is typed: the words it adds above must not push that field
-  // from under the eyes, or under the foot that sticks.
-  const inPlace = (change) => {
-    const held = labs.contains(document.activeElement) ? document.activeElement : null;
-    const before = held?.getBoundingClientRect();
-    change();
-    if (!held || before.bottom < 0 || before.top > innerHeight) return;
-    scrollBy(0, held.getBoundingClientRect().top - before.top);
-  };
-
   const check = async (step, key) => {
     waiting?.abort();
     waiting = new AbortController();
@@ -83,7 +73,7 @@ for (const labs of document.querySelectorAll("[data-labs-check]")) {
     } catch {
       return; // Offline, or asked again since: the server says it when the form is sent.
     }
-    inPlace(() => {
+    globalThis.registryInPlace(() => {
       for (const row of labs.querySelectorAll("[data-analyte]")) show(row, told.rows[row.dataset.analyte]);
       said.textContent = told.rows[key]?.said ?? told.said;
     });

@@ -15,8 +15,10 @@
       const answer = await fetch(address, { redirect: "manual", headers: { Accept: "application/json" } });
       if (!answer.ok || asked !== address.href) return;
       const said = await answer.json();
-      line.textContent = said.words;
-      line.classList.toggle("day-line--wrong", said.wrong);
+      globalThis.registryInPlace(() => {
+        line.textContent = said.words;
+        line.classList.toggle("day-line--wrong", said.wrong);
+      });
     } catch {
       asked = ""; // offline: the server says it when the form is sent
     }

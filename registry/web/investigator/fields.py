@@ -34,8 +34,8 @@ class TextInput(forms.TextInput):
 class LongText(forms.Textarea):
     """Several lines of text."""
 
-    def __init__(self, rows: int = 4):
-        super().__init__(attrs={"rows": rows})
+    def __init__(self, rows: int = 4, **attrs: Any):
+        super().__init__(attrs={"rows": rows, **attrs})
 
 
 def text(label: str, *, hint: str = "", widget: forms.Widget | None = None) -> forms.CharField:

@@ -34,6 +34,7 @@ class SupportForm(RecordForm):
         for name, field in self.fields.items():
             words = "kind" if name == "kind" else "given on"
             field.widget.attrs["aria-label"] = f"Treatment {number + 1}: {words}"
+        self.fields["given_on"].widget.attrs["placeholder"] = " "  # as in templatetags/boxes.py
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -58,7 +58,7 @@ class VisitForm(RecordForm):
     new_malignancy_text = text(
         "What was found, where and when?",
         hint="Needed when the answer is yes: site, histology, date, how it was proven. No names.",
-        widget=LongText(),
+        widget=LongText(placeholder=" "),  # as in templatetags/boxes.py
     )
     comments = text("Comments", hint="Nobody's name, no number of another system.", widget=LongText(3))
 
