@@ -1,5 +1,6 @@
 """The yearly contact: what it stores, what a yes makes, who could not be reached, who has died."""
 
+import re
 from datetime import date
 
 import pytest
@@ -151,6 +152,15 @@ def test_what_is_missing_or_impossible_is_said_beside_its_field(person, late, ty
     assert answer.status_code == (422 if error_count else 302)
     assert (wrong(answer) if error_count else 0) == error_count
     assert Visit.objects.filter(patient=late, code="Y6").exists() is (error_count == 0)
+
+
+def test_the_summary_of_a_refused_contact_leads_from_the_top_of_the_page_down(person, late):
+    page = person.post(address(late), contact_data(contact_details="", blood_disorder="")).content.decode()
+
+    summary, form = page.split('class="contact"')
+    led_to = re.findall(r'href="#(id_\w+)"', summary)
+    assert led_to == ["id_blood_disorder_0", "id_contact_details_0"]
+    assert form.index(led_to[0]) < form.index(led_to[1])
 
 
 def test_a_refused_contact_brings_back_everything_typed_and_stores_no_event(person, late):

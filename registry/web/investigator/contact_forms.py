@@ -93,6 +93,9 @@ class ContactForm(RecordForm):
         self.recorded = recorded
         for question in QUESTIONS:
             self._add_question(question)
+        # As on the page: the summary of errors leads from the top down.
+        for name in ("contact_details", "reason"):
+            self.fields[name] = self.fields.pop(name)
         if visit is None:
             del self.fields["reason"]
         elif recorded is not None:
@@ -146,7 +149,9 @@ class ContactForm(RecordForm):
         for question in QUESTIONS:
             self._judge(question, cleaned)
         if not cleaned.get("contact_details") and not self.has_error("contact_details"):
-            self.add_error("contact_details", "Answer the question; not asked is an answer.")
+            self.add_error(
+                "contact_details", "Say whether the contact details are right; not asked is an answer too."
+            )
         if "reason" in self.fields and not cleaned.get("reason", "").strip():
             self.add_error("reason", "Say why the record was wrong.")
         self.add_problems(self._problems(), renamed={"new_malignancy_text": f"{MALIGNANCY.key}_text"})
