@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from typing import cast
+from zoneinfo import ZoneInfo
 
 from django.db import connection
 
 from registry.access.roles import require
 from registry.access.scope import because
+from registry.clinical.spoken_dates import spoken
 from registry.models import Alert, AlertMove, User
 from registry.monitoring.evidence import Certainty, Finding, History
 from registry.monitoring.identity import KnownAlert, Match, plan
@@ -62,7 +64,10 @@ class AlreadyDecided(Exception):
     @property
     def for_people(self) -> str:
         who = str(self.alert.decided_by)
-        when = self.alert.decided_at.strftime("%H:%M UTC on %d %b %Y") if self.alert.decided_at else "before"
+        if self.alert.decided_at is None:
+            return f"This alert was decided by {who} before."
+        at_site = self.alert.decided_at.astimezone(ZoneInfo(self.alert.patient.site.time_zone))
+        when = f"{at_site:%H:%M} on {spoken(at_site.date())}, the site's time"
         return f"This alert was decided by {who} at {when}."
 
 

@@ -16,6 +16,7 @@ from registry.models import (
     Infusion,
     LabResult,
     SupportiveTreatment,
+    Treatment,
     Visit,
 )
 from registry.queries.dictionaries import terms_of_patient
@@ -27,7 +28,8 @@ class AlertFile:
 
     `results`: current results of the analytes asked for, and those the evidence used even when superseded
     since. `latest_contact_on`: the latest completed visit or blood sample. `dictionary_terms`: names of
-    the events' MedDRA codes, where a dictionary is loaded.
+    the events' MedDRA codes, where a dictionary is loaded. Only what this rule is judged beside: `visits`
+    and `latest_contact_on` for an overdue visit, the visits for the answer at one, `drugs` for all others.
     """
 
     alert: Alert
@@ -37,6 +39,7 @@ class AlertFile:
     day_zeros: tuple[date, ...]
     results: tuple[LabResult, ...]
     supports: tuple[SupportiveTreatment, ...]
+    drugs: tuple[Treatment, ...]
     events: tuple[AdverseEvent, ...]
     visits: tuple[Visit, ...]
     infusion: Infusion | None
@@ -57,8 +60,13 @@ def alert_file(
     )
     # A joined alert is named by a link, so the one it went into is read with the others.
     others = Alert.objects.filter(patient_id=patient_id).exclude(pk=alert.pk).order_by("-raised_at", "-pk")
-    visits = tuple(
-        Visit.objects.filter(patient_id=patient_id).select_related("course").order_by("visited_on", "pk")
+    is_overdue = alert.rule == "overdue_visit"
+    visits = (
+        tuple(
+            Visit.objects.filter(patient_id=patient_id).select_related("course").order_by("visited_on", "pk")
+        )
+        if is_overdue or alert.subject.startswith("visit_question:")
+        else ()
     )
     sampled = LabResult.objects.filter(patient_id=patient_id, superseded_at__isnull=True)
     courses = list(
@@ -82,13 +90,16 @@ def alert_file(
         supports=tuple(
             SupportiveTreatment.objects.filter(patient_id=patient_id).order_by("given_on", "kind")
         ),
+        drugs=()
+        if is_overdue
+        else tuple(Treatment.objects.filter(patient_id=patient_id).order_by("started_on", "pk")),
         events=events,
         visits=visits,
         infusion=next(
             (getattr(course, "infusion", None) for course in courses if course.day_zero == alert.day_zero),
             None,
         ),
-        latest_contact_on=_latest_contact(courses, visits),
+        latest_contact_on=_latest_contact(courses, visits) if is_overdue else None,
         dictionary_terms=terms_of_patient(patient_id=patient_id) if _are_coded(events) else {},
     )
 

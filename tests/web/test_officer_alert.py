@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from registry.actions import alerts
-from registry.models import Alert, AlertMove, LabResult
+from registry.models import Alert, AlertMove, LabResult, Treatment
 from registry.templatetags.words import moment
 from tests.exchange.invented_meddra import write_dictionary
 from tests.factories import DAY_0, NIGHT, make_alert, make_event, make_patient, make_result, make_visit
@@ -271,6 +271,29 @@ def test_context_is_what_lies_within_a_month_of_the_alert(as_user, officer, aler
     ]
 
 
+def test_drugs_taken_within_a_month_of_the_alert_stand_beside_it(as_user, officer, alert):
+    # First low day 3, last low day 35: what was taken from day −27 to day 65.
+    for agent, started_on, stopped_on, dose in (
+        ("cyclophosphamide", "2024-01", "2024-02-02", ""),  # stopped on day −28
+        ("azathioprine", "2023", "2024-02-03", ""),  # on day −27
+        ("mycophenolate", "2022-05", "", "1 g twice a day"),  # goes on
+        ("cotrimoxazole", "2024-05-05", "", ""),  # from day 65
+        ("methotrexate", "2024-05-06", "", ""),  # from day 66
+    ):
+        Treatment.objects.create(
+            patient=alert.patient, agent=agent, started_on=started_on, stopped_on=stopped_on, dose=dose,
+            entered_at=NIGHT, origin="form",
+        )  # fmt: skip
+
+    page = read(as_user(officer).get(page_of(alert=alert)))
+
+    assert "May 2022, no stop recorded: Mycophenolate" in page
+    assert "1 g twice a day" in page
+    assert "2023 to day −27, 3 Feb 2024: Azathioprine" in page
+    assert "day 65, 5 May 2024, no stop recorded: Co-trimoxazole" in page
+    assert not [name for name in ("Cyclophosphamide", "Methotrexate") if name in page]
+
+
 def test_other_alerts_and_decisions_of_the_patient_stand_beside_it(as_user, officer, alert):
     overdue = alert_of(patient=alert.patient, rule="overdue_visit")
     decide(as_user(officer), overdue, decision="confirmed", reason="Patient moved abroad.")
@@ -301,7 +324,9 @@ def test_new_evidence_on_a_decided_alert_says_what_is_new(as_user, officer, aler
     page = read(as_user(officer).get(page_of(alert=alert)))
 
     assert "New since your decision." in page
-    assert "certain days 32 40" in page
+    assert "certain days 32 days 40 days" in page
+    assert "last low on 5 Apr 2024 (day 35) 13 Apr 2024 (day 43)" in page
+    assert "low values 6 7" in page
     assert "Open again. Earlier decision: Not confirmed by officer" in page
     assert f"“{REASON}”" in page
 
@@ -464,7 +489,9 @@ def test_the_second_of_two_officers_is_told_and_reads_the_decision(as_user, offi
     answer = decide(as_user(other_officer), alert, decision="confirmed", reason="I disagree.")
 
     page = read(answer)
-    assert "This alert was decided by officer at" in page
+    assert re.search(
+        r"This alert was decided by officer at \d\d:\d\d on \d+ \w+ \d{4}, the site's time", page
+    )
     assert answer.status_code == 409
     assert f"“{REASON}”" in page
     assert "Not recorded: what you wrote I disagree." in page
@@ -482,6 +509,14 @@ def test_what_is_sent_twice_is_told_as_done(as_user, officer, alert):
         person.post(f"{page_of(alert=alert)}acknowledge/", follow=True)
     )
     assert AlertMove.objects.filter(alert=alert, kind="acknowledged").count() == 1
+
+
+def test_who_takes_up_an_alert_as_the_second_is_told_whose_it_is(as_user, officer, other_officer, alert):
+    as_user(officer).post(f"{page_of(alert=alert)}take-up/")
+
+    told = read(as_user(other_officer).post(f"{page_of(alert=alert)}take-up/", follow=True))
+
+    assert "officer took this alert up before you; nothing changed." in told
 
 
 def test_who_works_on_an_alert_is_named_to_the_others(as_user, officer, other_officer, alert):

@@ -10,7 +10,17 @@ from django.utils.safestring import SafeString
 from registry.clinical.partial_dates import NotADate, PartialDate
 from registry.clinical.spoken_dates import spoken
 from registry.clinical.study_days import local_date
-from registry.models import AdverseEvent, Alert, AlertMove, Infusion, SupportiveTreatment, User, Visit
+from registry.clinical.treatments import AGENTS
+from registry.models import (
+    AdverseEvent,
+    Alert,
+    AlertMove,
+    Infusion,
+    SupportiveTreatment,
+    Treatment,
+    User,
+    Visit,
+)
 from registry.monitoring.lifecycle import SETTLED, moves_from
 from registry.queries.alert_file import AlertFile, alert_file
 from registry.queries.event_chain import EventChain, chain_of
@@ -19,12 +29,14 @@ from registry.web.officer.plots import plot_of, summary_of
 from registry.web.officer.source_text import Passage, passages_of
 from registry.web.officer.values import Series, analytes_of, series_of
 from registry.web.officer.wording.secondary_malignancy import dropped_hits, matched_words
+from registry.web.officer.wording.told import days_in_words, with_unit
 
 _BEFORE_DAY_0 = timedelta(days=30)
 _AFTER_SPAN = timedelta(days=60)
 _CONTEXT = timedelta(days=30)
 _NEAR = timedelta(days=35)
 
+_NAMES = {"results": "low values"}
 MOVE_WORDS = {
     "raised": "Raised",
     "changed": "Changed by new data",
@@ -90,6 +102,7 @@ class Page:
     dropped: tuple[tuple[str, str], ...]
     events: tuple[EventChain, ...]
     supports: tuple[SupportiveTreatment, ...]
+    drugs: tuple[Treatment, ...]
     visits: tuple[Visit, ...]
     latest_contact_on: date | None
     others: tuple[Other, ...]
@@ -143,6 +156,11 @@ def page_of(*, alert: Alert) -> Page:
             given
             for given in file.supports
             if first_on - _CONTEXT <= given.given_on <= alert.last_on + _CONTEXT
+        ),
+        drugs=tuple(
+            drug
+            for drug in file.drugs
+            if AGENTS[drug.agent].group != "vaccine" and _is_taken_near(drug, first_on, alert.last_on)
         ),
         visits=tuple(visit for visit in file.visits if visit.course.day_zero == alert.day_zero),
         latest_contact_on=file.latest_contact_on,
@@ -215,6 +233,14 @@ def _is_near(event: AdverseEvent, first_on: date, last_on: date) -> bool:
     return started.earliest <= last_on + _CONTEXT and latest >= first_on - _CONTEXT
 
 
+def _is_taken_near(drug: Treatment, first_on: date, last_on: date) -> bool:
+    """Whether the drug may have been taken within a month of the alert's span; without a stop it goes on."""
+    started, stopped = _partial(drug.started_on), _partial(drug.stopped_on)
+    if started is not None and started.earliest > last_on + _CONTEXT:
+        return False
+    return stopped is None or stopped.latest >= first_on - _CONTEXT
+
+
 def _partial(text: str) -> PartialDate | None:
     try:
         return PartialDate.parse(text) if text else None
@@ -234,16 +260,26 @@ def _differences(told: wording.Told, before: Mapping[str, Any]) -> Iterator[Diff
         if key == "labels":
             yield Difference(_name(key), _labels(replace(told, evidence=before)), _labels(told))
         else:
-            words = _count if key == "results" else _value
-            yield Difference(_name(key), words(before.get(key)), words(now.get(key)))
+            yield Difference(
+                _NAMES.get(key, _name(key)), _in_words(told, key, before), _in_words(told, key, now)
+            )
 
 
 def _labels(told: wording.Told) -> str:
     return " ".join(wording.reasons_of(told).labels) or "–"
 
 
-def _count(ids: Any) -> str:
-    return f"{len(ids or ())} low values"
+def _in_words(told: wording.Told, key: str, evidence: Mapping[str, Any]) -> str:
+    """A value of the evidence with its unit or its study day."""
+    value = evidence.get(key)
+    if key == "results":
+        return str(len(value or ()))
+    if key == "deepest_value" and value:
+        return with_unit(str(value), str(evidence["lineage"]))
+    if isinstance(value, int) and (key.endswith("_days") or key.startswith("days_")):
+        return days_in_words(value)
+    on = _whole(value)
+    return _value(value) if on is None else told.when(on)
 
 
 def _pairs(stored: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -267,9 +303,15 @@ def _value(value: Any) -> str:
         return ", ".join(_value(item) for item in value)
     if isinstance(value, Mapping):
         return "; ".join(f"{_name(str(key))} {_value(inner)}" for key, inner in value.items())
-    if isinstance(value, str) and len(value) == len("2026-01-01"):
-        try:
-            return spoken(date.fromisoformat(value))
-        except ValueError:
-            return value
-    return str(value)
+    on = _whole(value)
+    return str(value) if on is None else spoken(on)
+
+
+def _whole(value: Any) -> date | None:
+    """The date that a stored text is; None for a partial one and for everything else."""
+    if not isinstance(value, str) or len(value) != len("2026-01-01"):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None

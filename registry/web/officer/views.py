@@ -123,7 +123,7 @@ def _step(request: HttpRequest, public_id: UUID, act: Callable[..., Alert], said
         act(alert=seen, by=gates.get_user(request), at=now())
     except alerts.MoveNotAllowed as refusal:
         if refusal.from_state == refusal.to_state:
-            messages.info(request, "That was done already; nothing changed.")
+            messages.info(request, f"{_who_was_first(request, public_id)}; nothing changed.")
         else:
             messages.warning(request, refusal.for_people)
     except alerts.AlreadyDecided as refusal:
@@ -131,6 +131,15 @@ def _step(request: HttpRequest, public_id: UUID, act: Callable[..., Alert], said
     else:
         messages.success(request, said)
     return redirect(_back(request, public_id))
+
+
+def _who_was_first(request: HttpRequest, public_id: UUID) -> str:
+    """Whose review it is: of two officers the second must not take it for their own."""
+    now_so = gates.get_alert(request, public_id)
+    reviewer = officer_queue.reviewers(alerts=[now_so]).get(now_so.pk)
+    if reviewer is None or reviewer == gates.get_user(request):
+        return "That was done already"
+    return f"{reviewer} took this alert up before you"
 
 
 def _alert_page(request: HttpRequest, seen: Alert, form: DecisionForm, *, status: int = 200) -> HttpResponse:
