@@ -32,6 +32,8 @@ _WORDS = (
     "of_whom",
     "plain_negations",
     "carriers",
+    "closed_by_a_verb",
+    "verbs",
     "between_terms",
     "pronouns",
 )

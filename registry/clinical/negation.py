@@ -135,6 +135,7 @@ class _Sentences:
                 self._governs(cue, hit.first, hit.last)
                 and not self._statement_between(cue, hit)
                 and not self._doubt_between(cue, hit)
+                and not self._closed_by_a_verb(cue, hit)
                 and not self._belongs_to_earlier_term(cue, hit)
                 and not self._is_part_of_a_compound(cue)
                 and not self._in_another_clause(cue, hit)
@@ -144,7 +145,7 @@ class _Sentences:
         return self._answer(hit) or self._denied_in_a_list(hit)
 
     def _denials(self) -> Iterable[_Cue]:
-        """Return the denials, each with the noun it denies first: *no clinical or radiological evidence of*."""
+        """Return the denials, each with the noun it denies first: *no clinical or biochemical sign of*."""
         return (replace(cue, last=self._carried_to(cue)) for cue in self._cues("negated"))
 
     def _carried_to(self, cue: _Cue) -> int:
@@ -160,9 +161,7 @@ class _Sentences:
 
     def _stays_open(self, hit: TermHit) -> bool:
         cues = (_Cue(at.first, at.last, "beside", REACH_WORDS) for at in self._open)
-        return any(
-            self._governs(cue, hit.first, hit.last) or self._comes_back_to(cue, hit) for cue in cues
-        )
+        return any(self._governs(cue, hit.first, hit.last) or self._comes_back_to(cue, hit) for cue in cues)
 
     def _comes_back_to(self, cue: _Cue, hit: TermHit) -> bool:
         """Whether a clause behind *but* is of the term still: *no lymphoma, but it cannot be excluded*."""
@@ -188,7 +187,7 @@ class _Sentences:
         return None
 
     def _denied_in_a_list(self, hit: TermHit) -> str | None:
-        """Return what denies the list that the term goes on with: *no lymphoma, leukaemia or other cancer*."""
+        """Return what denies the list that the term goes on with: *no lymphoma, sarcoma or other cancer*."""
         at = self._places[hit.first]
         if at == 0 or not self._is_in_a_list(at):
             return None
@@ -408,6 +407,19 @@ class _Sentences:
                 return True
             broken = broken or (folded not in small_words and folded not in statements)
         return False
+
+    def _closed_by_a_verb(self, cue: _Cue, hit: TermHit) -> bool:
+        """Whether a verb ends what is denied: *nach Ausschluss einer Sepsis wurde ein Lymphom gefunden*."""
+        tokens, words = self.tokens, self.list.words
+        if cue.first > hit.last or words["closed_by_a_verb"].isdisjoint(
+            token.folded for token in tokens[cue.first : cue.last + 1]
+        ):
+            return False
+        between = [token.folded for token in tokens[cue.last + 1 : hit.first]]
+        denied = next(
+            (at for at, word in enumerate(between) if word not in words["auxiliaries"]), len(between)
+        )
+        return not words["verbs"].isdisjoint(between[denied + 1 :])
 
     def _doubt_between(self, cue: _Cue, hit: TermHit) -> bool:
         """Whether the term belongs to an uncertain word after the cue: *no fever, possible lymphoma*.

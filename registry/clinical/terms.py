@@ -71,6 +71,7 @@ class _TermList:
     generic: frozenset[str]
     refinements: tuple[_Refinement, ...]
     refining: PhraseBook
+    inverted: frozenset[str]
     corrected: Callable[[str], str | None]
 
 
@@ -98,6 +99,7 @@ def find_terms(*, text: str) -> Reading:
         for book in (terms.terms, terms.abbreviations)
         for match in book.find(tokens=tokens)
         if match.phrase not in terms.near or _beside(terms.near[match.phrase], match, tokens)
+        if match.label != _LOOK_ALIKE or _is_in_one_piece(match, tokens, terms.inverted)
     ]
     kept = longest(matches=found, preferred=_LOOK_ALIKE)
     if not any(match.label != _LOOK_ALIKE for match in kept):
@@ -124,6 +126,12 @@ def _hit(match: Match, terms: _TermList, tokens: Sequence[Token], near: Sequence
         malignancy_class=_refined(terms.classes[match.label], match, terms, tokens, near),
         is_generic=match.phrase in terms.generic,
     )
+
+
+def _is_in_one_piece(match: Match, tokens: Sequence[Token], inverted: frozenset[str]) -> bool:
+    """Whether no mark parts the words of a look-alike: *liver metastasis, abscess drained* is none."""
+    parted = [token for token in tokens[match.first + 1 : match.last + 1] if token.opens_clause]
+    return all(token.folded in inverted for token in parted)
 
 
 def _beside(near: PhraseBook, match: Match, tokens: Sequence[Token]) -> bool:
@@ -205,6 +213,7 @@ def _term_list() -> _TermList:
             ],
             sets=sets,
         ),
+        inverted=frozenset(content["inverted"]),
         corrected=corrector(words=(fold(word) for word in content["misspelt"])),
     )
 
