@@ -6,7 +6,7 @@ import pytest
 from django.utils.html import escape
 
 from registry.models import AuditEvent, Treatment, TreatmentAnswer, Visit
-from tests.factories import NIGHT
+from tests.factories import NIGHT, make_lock
 from tests.web.scene import visit_data
 
 
@@ -342,3 +342,44 @@ def test_a_treatment_begun_after_the_visit_is_not_asked_in_its_change(person, sc
     assert date(2024, 8, 30) == Visit.objects.get(code="M6", patient=scene.patient).visited_on
     assert f'name="treatments-{earlier.pk}"' in page
     assert f'name="treatments-{later.pk}"' not in page
+
+
+def told_in_spring(patient, **facts):
+    """A treatment that an earlier visit told of, and whose lock closes it."""
+    spring = Visit.objects.get(patient=patient, code="M3")
+    row = make_treatment(patient, dose="1 g", visit=spring, **facts)
+    make_lock(visit=spring)
+    return row
+
+
+def test_what_a_locked_visit_told_is_shown_and_offered_to_nobody_for_correction(person, scene):
+    person.post(address(scene.patient), typed())
+    row = told_in_spring(scene.patient)
+
+    page = person.get(address(scene.patient)).content.decode()
+
+    assert "Told at visits that are locked" in page
+    assert "Visit M3" in page.split("Told at visits that are locked")[1].split("is locked</span>")[0]
+    assert f"treatments-fix-{row.pk}" not in page
+    assert f'name="treatments-{row.pk}"' in page, "whether it is still taken is asked as before"
+    changed = change(person, scene.patient, **{f"_{row.pk}": "stopped", f"_{row.pk}__on": "4 Aug 2024"})
+    assert changed.status_code == 302
+    assert rows_of(scene.patient) == [("mycophenolate", "2024-01", "2024-08-04", "1 g")]
+
+
+def test_a_correction_typed_before_the_lock_comes_back_with_the_reason_why_not(person, scene):
+    person.post(address(scene.patient), typed())
+    row = told_in_spring(scene.patient)
+
+    answer = change(
+        person,
+        scene.patient,
+        **{f"fix__{row.pk}__start": "Jan 2024", f"fix__{row.pk}__stop": "", f"fix__{row.pk}__dose": "2 g"},
+    )
+
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "it was told at a visit that is locked" in page
+    assert "Visit M3 of patient" in page
+    assert 'value="2 g"' in page
+    assert rows_of(scene.patient) == [("mycophenolate", "2024-01", "", "1 g")]

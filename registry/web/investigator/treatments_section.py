@@ -33,6 +33,7 @@ from registry.queries.activity import (
     span_of,
     treatment_answers_of,
 )
+from registry.queries.locks import locked_visits, locks_over
 from registry.queries.visit_sheet import VisitSheet
 from registry.web.investigator import typed_html as html
 from registry.web.investigator.row_forms import About
@@ -160,7 +161,10 @@ class TreatmentsSection:
         self._of_visit = {answer.treatment_id: answer for answer in of_visit}
         asked = [row for row in self._rows if self._is_asked(row)]
         self.asked = [self._asked_row(row) for row in asked]
-        self.fixes = [self._fix_row(row) for row in self._rows] if self.is_change else []
+        closed = self._told_at_locked_visits() if self.is_change else {}
+        self.closed = [(row, self._words(row), closed[row.pk]) for row in self._rows if row.pk in closed]
+        fixed = [row for row in self._rows if row.pk not in closed] if self.is_change else []
+        self.fixes = [self._fix_row(row) for row in fixed]
         self.complete = self.fields.add(
             "complete",
             label="The list is complete",
@@ -178,6 +182,30 @@ class TreatmentsSection:
             return False
         own = self.sheet.visit.visited_on if self.sheet.visit is not None else None
         return own is None or PartialDate.parse(row.started_on).earliest <= own
+
+    def _told_at_locked_visits(self) -> dict[int, str]:
+        """The treatments that another visit told of and its lock closes, each with that visit's code.
+
+        Not those whose stop this visit told, nor what somebody typed of one before it was locked.
+        """
+        assert self.sheet.visit is not None  # noqa: S101 - a change is of a recorded visit
+        own = self.sheet.visit.pk
+        told: dict[int, set[int]] = {row.pk: {row.visit_id} for row in self._rows if row.visit_id}
+        for answer in self._answers:
+            if answer.treatment_id is not None:
+                told.setdefault(answer.treatment_id, set()).add(answer.visit_id)
+        if not set().union(*told.values()) - {own}:
+            return {}
+        lines = self.sheet.once("locks", lambda: locks_over(patient=self.about.patient))
+        locked = {pk: lock.visit.code for pk, lock in locked_visits(lines=lines).items() if lock.visit}
+        stopped_here = {pk for pk, answer in self._of_visit.items() if answer.answer != "same"}
+        return {
+            pk: locked[min(visits & locked.keys())]
+            for pk, visits in told.items()
+            if visits & locked.keys()
+            and pk not in stopped_here
+            and not self.fields.was_sent(f"fix-{pk}-start")
+        }
 
     def _asked_row(self, row: Treatment) -> AskedRow:
         answer = self._of_visit.get(row.pk)

@@ -78,6 +78,10 @@ class TypedFields:
         self._fields[name] = found
         return found
 
+    def was_sent(self, name: str) -> bool:
+        """Whether the form that was sent had this field, filled in or not."""
+        return self.data is not None and f"{self.key}-{name}" in self.data
+
     def chosen(self, name: str, *, recorded: Iterable[str]) -> set[str]:
         """Return the values of a group of ticks."""
         return set(self.data.getlist(f"{self.key}-{name}")) if self.data is not None else set(recorded)
