@@ -91,7 +91,7 @@ def record_event(
             entered_at=at,
             origin="form",
         )
-        _keep_facts(event, entry.facts, number=0, by=by, at=at)
+        keep_facts(event, entry.facts, number=0, by=by, at=at)
         nudge(patient_id=patient.pk)
     return event
 
@@ -135,27 +135,34 @@ def add_report(
         entered_at=at,
         origin="form",
     )
-    _keep_facts(event, entry.facts, number=report.number, by=by, at=at)
+    keep_facts(event, entry.facts, number=report.number, by=by, at=at)
     return report
 
 
-def _keep_facts(
+def keep_facts(
     event: AdverseEvent, facts: Facts | None, *, number: int, by: User | None, at: datetime
 ) -> None:
+    """Write what report `number` told of the event's category, if anything. For acts that have checked it."""
     if facts is None or facts.is_empty:
         return
-    computed = {"computed_grade": facts.computed.grade} if facts.computed is not None else {}
-    told = {field.name: getattr(facts, field.name) for field in fields(facts)}
     DETAILS_OF[facts.category].objects.create(  # type: ignore[attr-defined]
         event=event,
         patient_id=event.patient_id,
         number=number,
-        **{name: list(value) if isinstance(value, tuple) else value for name, value in told.items()},
-        **computed,
+        **facts_columns(facts),
         entered_by=by,
         entered_at=at,
         origin="form",
     )
+
+
+def facts_columns(facts: Facts) -> dict[str, Any]:
+    """Return facts as the columns of their table, with the grade that they compute."""
+    told = {field.name: getattr(facts, field.name) for field in fields(facts)}
+    computed = {"computed_grade": facts.computed.grade} if facts.computed is not None else {}
+    return {
+        name: list(value) if isinstance(value, tuple) else value for name, value in told.items()
+    } | computed
 
 
 def first_report_columns(entry: EventEntry) -> dict[str, Any]:

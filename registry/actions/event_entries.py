@@ -6,15 +6,17 @@ from datetime import date
 from registry.clinical.code_lists import RELATEDNESS
 from registry.clinical.entry_checks import Life, check_listed, check_text
 from registry.clinical.event_doubts import DEATH_GRADE, Doubt, doubts_about, is_fatal
-from registry.clinical.event_facts import CrsFacts, Facts, IcansFacts, LicatsFacts, MalignancyFacts
+from registry.clinical.event_facts import Facts, LicatsFacts, MalignancyFacts
 from registry.clinical.partial_dates import PartialDate
 from registry.clinical.record_checks import check_event
 from registry.clinical.refusals import Problem
 from registry.models import AdverseEvent, Course, Patient
 from registry.queries.consent import collection_problems
-from registry.queries.event_chain import EventNow, chain_of, standing_facts
+from registry.queries.event_chain import EventNow, chain_of, other_grade, standing_facts
 
 _KEPT_BECAUSE_LIMIT = 500
+# The categories whose grade is computed.
+_COMPUTED = ("crs", "icans")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,10 @@ def event_problems(*, patient: Patient, entry: EventEntry, today: date) -> list[
             )
         )
     found += _causality_problems(entry)
-    found += _grade_problems(entry, category=entry.category, now=None)
+    found += _death_problems(entry, category=entry.category, now=None)
+    found += other_grade_problems(
+        category=entry.category, grade=entry.grade, scale=entry.grade_scale, facts=entry.facts
+    )
     return found + _facts_problems(entry.facts, category=entry.category, life=life)
 
 
@@ -180,6 +185,16 @@ def event_doubts(*, patient: Patient, entry: EventEntry, first_day_zero: date | 
     computed = entry.facts.computed if entry.facts is not None else None
     if computed is not None and computed.grade == 0 and entry.grade is None:
         found.append(Doubt("category", f"{computed.why} Is it another category?"))
+    morphology = entry.facts.morphology if isinstance(entry.facts, MalignancyFacts) else ""
+    # A code of ICD-O-3 may also be the site; the one with a behaviour is read by the rules.
+    if morphology and entry.code_system == "ICD-O-3" and "/" in entry.code and entry.code != morphology:
+        found.append(
+            Doubt(
+                "code",
+                f"The morphology is {morphology} and the code is {entry.code}. Which of them is right? An "
+                "empty code becomes the morphology.",
+            )
+        )
     return found
 
 
@@ -249,7 +264,9 @@ def follow_up_problems(*, event: AdverseEvent, entry: FollowUpEntry, today: date
             Problem("narrative", "", "The report says nothing new.", "Write what is known now, or cancel.")
         )
     found += _causality_problems(entry)
-    found += _grade_problems(entry, category=event.category, now=chain_of(event=event).now)
+    now = chain_of(event=event).now
+    found += _death_problems(entry, category=event.category, now=now)
+    found += _follow_up_grade_problems(entry, event=event, now=now)
     return found + _facts_problems(entry.facts, category=event.category, life=life)
 
 
@@ -290,43 +307,87 @@ def _causality_problems(entry: EventEntry | FollowUpEntry) -> list[Problem]:
     ]
 
 
-def _grade_problems(
+def _death_problems(
     entry: EventEntry | FollowUpEntry, *, category: str, now: EventNow | None
 ) -> list[Problem]:
-    """Of CRS and ICANS: grade 5 only by death, and a reason for a grade other than the computed one."""
-    if category not in ("crs", "icans"):
+    """Of CRS and ICANS: grade 5 only by death."""
+    if category not in _COMPUTED or entry.grade != DEATH_GRADE:
         return []
-    grade = entry.grade or (now.grade if now else None)
-    scale = entry.grade_scale or (now.grade_scale if now else "")
     seriousness = entry.seriousness or (now.seriousness if now and entry.serious is None else ())
     outcome = entry.outcome or (now.outcome if now else "")
-    if entry.grade == DEATH_GRADE and not is_fatal(outcome=outcome, seriousness=seriousness):
-        return [
-            Problem(
-                "grade",
-                "5",
-                "Grade 5 is death of the event, and no death is reported.",
-                "Tick death among the criteria, or choose the outcome fatal, or give the grade before.",
-            )
-        ]
-    facts = entry.facts
-    if not isinstance(facts, CrsFacts | IcansFacts) or grade in (None, DEATH_GRADE) or scale != "ASTCT":
+    if is_fatal(outcome=outcome, seriousness=seriousness):
         return []
-    computed = facts.computed.grade
-    if computed is None or computed == grade or facts.grade_reason.strip():
+    return [
+        Problem(
+            "grade",
+            "5",
+            "Grade 5 is death of the event, and no death is reported.",
+            "Tick death among the criteria, or choose the outcome fatal, or give the grade before.",
+        )
+    ]
+
+
+def other_grade_problems(
+    *,
+    category: str,
+    grade: int | None,
+    scale: str,
+    facts: Facts | None,
+    before: Facts | None = None,
+    grade_before: int | None = None,
+) -> list[Problem]:
+    """A grade of CRS or ICANS other than the computed one has a reason, asked at `crs-grade_reason`.
+
+    `before`, `grade_before`: as they were recorded. A reason that was given for another pair of grades is
+    none for this one.
+    """
+    other = other_grade(grade=grade, scale=scale, facts=facts)
+    if other is None:
         return []
+    recorded = other_grade(grade=grade_before, scale=scale, facts=before)
+    is_of_another = (
+        recorded is not None
+        and recorded.reason == other.reason
+        and ((recorded.computed, grade_before) != (other.computed, grade))
+    )
+    if other.reason and not is_of_another:
+        return []
+    words = f"The answers compute {other.computed_words}, and grade {grade} is given."
+    if other.reason:
+        words += " The reason that is recorded was written for another grade."
     return [
         Problem(
             f"{category}-grade_reason",
             "",
-            f"The answers compute {_grade_words(computed)}, and grade {grade} is given.",
+            words,
             "Leave the grade empty to take the computed one, or say why it is another.",
         )
     ]
 
 
-def _grade_words(grade: int) -> str:
-    return f"grade {grade}" if grade else "no grade"
+def _follow_up_grade_problems(entry: FollowUpEntry, *, event: AdverseEvent, now: EventNow) -> list[Problem]:
+    """The same of a follow-up, which may leave out the answers, or the grade, that stand.
+
+    The answers are of the worst there was: a lower grade beside answers that nobody changes is the course of
+    the event, and nothing to be asked. A higher one says that the worst was worse.
+    """
+    if event.category not in _COMPUTED or (entry.facts is None and entry.grade is None):
+        return []
+    before = standing_facts(event=event)
+    found = other_grade_problems(
+        category=event.category,
+        grade=entry.grade or now.grade,
+        scale=entry.grade_scale or now.grade_scale,
+        facts=entry.facts or before,
+        before=before,
+        grade_before=now.grade,
+    )
+    if entry.facts is not None or not found:
+        return found
+    other = other_grade(grade=entry.grade, scale=entry.grade_scale or now.grade_scale, facts=before)
+    if other is None or (entry.grade or 0) < other.computed:
+        return []
+    return [replace(found[0], accepted="Change the answers if it got worse, or say why it is another.")]
 
 
 def _facts_problems(facts: Facts | None, *, category: str, life: Life) -> list[Problem]:

@@ -1,7 +1,7 @@
 """What a visit says of adverse events: whether those going on still are, and whether there are new ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from registry.actions.adverse_events import add_report
@@ -49,9 +49,7 @@ class OngoingPart:
         if visited_on is None:
             return []
         return [
-            Problem(
-                f"{KEY}-{answer.event.pk}-{problem.field}", problem.value, problem.problem, problem.accepted
-            )
+            _of_line(answer.event, problem)
             for answer in self.answers
             for problem in follow_up_problems(
                 event=answer.event, entry=answer.report_of(visited_on=visited_on), today=today
@@ -77,6 +75,16 @@ class OngoingPart:
                 )
         if self.has_new_events is not None:
             _keep_answer(visit, has_new_events=self.has_new_events, by=by, at=at)
+
+
+def _of_line(event: AdverseEvent, problem: Problem) -> Problem:
+    """The problem at the line of its event. What only a report of its own can answer is sent there."""
+    if problem.field.endswith("-grade_reason"):
+        accepted = (
+            "Leave it unchanged here, and say in a follow-up report what got worse, or why it is another."
+        )
+        problem = replace(problem, field="grade", accepted=accepted)
+    return replace(problem, field=f"{KEY}-{event.pk}-{problem.field}")
 
 
 def _keep_answer(visit: Visit, *, has_new_events: bool, by: User | None, at: datetime) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 from django.db.models import Prefetch
 
 from registry.clinical import code_lists
-from registry.clinical.event_doubts import is_fatal
-from registry.clinical.event_facts import FACTS_OF, Facts
+from registry.clinical.event_doubts import DEATH_GRADE, is_fatal
+from registry.clinical.event_facts import FACTS_OF, CrsFacts, Facts, IcansFacts
 from registry.clinical.study_days import course_of, local_date
 from registry.models import AdverseEvent, AdverseEventFollowUp, Course, Patient, User
 from registry.models.event_details import DETAILS_OF, EventDetails
@@ -336,6 +336,38 @@ def standing_facts(*, event: AdverseEvent) -> Facts | None:
     """Return the facts of the category that stand, or None."""
     told = details_of(event=event)
     return told[-1].facts if told else None
+
+
+def first_facts(*, event: AdverseEvent, category: str) -> Facts | None:
+    """Return what the first report told of this category, or None."""
+    model = DETAILS_OF.get(category)
+    row = model._default_manager.filter(event=event, number=0).first() if model is not None else None
+    return facts_of(row) if row is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class OtherGrade:
+    """A grade that was given other than the one computed from the answers, 0 for none; and why, if told."""
+
+    computed: int
+    reason: str
+
+    @property
+    def computed_words(self) -> str:
+        return f"grade {self.computed}" if self.computed else "no grade"
+
+
+def other_grade(*, grade: int | None, scale: str, facts: Facts | None) -> OtherGrade | None:
+    """Return how the grade differs from the computed one; None where it does not, or none is computed.
+
+    Death, grade 5, is never computed.
+    """
+    if not isinstance(facts, CrsFacts | IcansFacts) or grade in (None, DEATH_GRADE) or scale != facts.scale:
+        return None
+    computed = facts.computed.grade
+    if computed is None or computed == grade:
+        return None
+    return OtherGrade(computed, facts.grade_reason.strip())
 
 
 def facts_of_events(*, events: Sequence[AdverseEvent]) -> dict[int, Facts]:

@@ -1,10 +1,12 @@
 """The page of one adverse event: its chain, the facts of its category, what the record says around it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+from django.db.models import Q
 
 from registry.clinical.event_facts import LicatsFacts
 from registry.clinical.licats import ONSETS, Leaning, leaning, onset_class
@@ -20,6 +22,7 @@ from registry.models import (
     Visit,
     VisitNewEvents,
 )
+from registry.models.event_details import DETAILS_OF
 from registry.queries.event_chain import (
     DetailsOfReport,
     EventChain,
@@ -30,6 +33,7 @@ from registry.queries.event_chain import (
     event_of,
 )
 
+_CATEGORIES = {model._meta.db_table: category for category, model in DETAILS_OF.items()}
 # What was measured near enough to the onset to speak of it.
 _NEAR_ONSET = timedelta(days=28)
 _SHOWN_AT_ONSET = {
@@ -57,13 +61,17 @@ class LicatsView:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """One change of the first report: columns with what they said and say, by whom, when, why."""
+    """One change of the first report: columns with what they said and say, by whom, when, why.
+
+    `facts`: the same of each category whose facts were corrected with it.
+    """
 
     at: datetime
     by: str
     reason: str
     old: Mapping[str, Any]
     new: Mapping[str, Any]
+    facts: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +110,51 @@ def event_page(*, patient: Patient, event_id: int) -> EventPage | None:
 
 
 def corrections_of(*, event: AdverseEvent) -> tuple[Correction, ...]:
-    """Return how the first report was corrected, oldest first, as the audit trail holds it."""
-    found = AuditEvent.objects.filter(tbl=AdverseEvent._meta.db_table, pk_text=str(event.pk), op="U")
-    events = list(found.order_by("id"))
+    """Return how the first report was corrected, oldest first, as the audit trail holds it.
+
+    The report and the facts of its category that one act corrected are one correction.
+    """
+    events = _corrections_in_the_trail(event)
     people = User.objects.in_bulk({each.actor_id for each in events if each.actor_id}) if events else {}
-    return tuple(
-        Correction(
-            at=each.at,
-            by=str(people.get(each.actor_id or 0, "The registry")),
-            reason=each.reason or "",
-            old=each.old or {},
-            new=each.new or {},
-        )
-        for each in events
-    )
+    found: list[Correction] = []
+    for each in events:
+        by, reason = str(people.get(each.actor_id or 0, "The registry")), each.reason or ""
+        if each.tbl == AdverseEvent._meta.db_table:
+            found.append(Correction(each.at, by, reason, each.old or {}, each.new or {}))
+            continue
+        facts = {"category": _CATEGORIES[each.tbl], "old": each.old or {}, "new": each.new or {}}
+        latest = found[-1] if found else None
+        # The facts are written right after the report.
+        if latest and not latest.facts and (latest.by, latest.reason) == (by, reason):
+            found[-1] = replace(latest, facts=(facts,))
+        else:
+            found.append(Correction(each.at, by, reason, {}, {}, (facts,)))
+    return tuple(found)
+
+
+def _corrections_in_the_trail(event: AdverseEvent) -> list[AuditEvent]:
+    """Return every change of the first report and of its facts; one question."""
+    table = AdverseEvent._meta.db_table
+    told = AuditEvent.objects.filter(
+        Q(tbl=table, pk_text=str(event.pk)) | Q(tbl__in=list(_CATEGORIES)), patient_id=event.patient_id
+    ).order_by("id")
+    entered_at, own, found = "", set(), []
+    for each in told:
+        row = (each.tbl, each.pk_text)
+        if each.tbl == table:
+            entered_at = (each.new or {}).get("entered_at", entered_at) if each.op == "I" else entered_at
+            if each.op == "U":
+                found.append(each)
+        elif each.op == "I":
+            new = each.new or {}
+            if (new["event_id"], new["number"]) == (event.pk, 0):
+                own.add(row)
+                # What was told with the report is none; what a correction added later is.
+                if new["entered_at"] != entered_at:
+                    found.append(each)
+        elif row in own:
+            found.append(each)
+    return found
 
 
 def new_events_answer(*, visit: Visit) -> bool | None:

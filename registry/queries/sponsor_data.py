@@ -32,6 +32,7 @@ from registry.models import (
     Study,
     Visit,
 )
+from registry.models.event_details import DETAILS_OF
 from registry.queries.alert_datasets import ALERT_DECISIONS, ALERTS
 from registry.queries.consent import shared_with_sponsor
 from registry.queries.dataset_frame import Column, Dataset, Known, TodayAt, field_column
@@ -132,6 +133,13 @@ def changed_since(rows: QuerySet[Any], *, since: datetime) -> QuerySet[Any]:
     if rows.model is AdverseEvent:
         later = AdverseEventFollowUp.objects.filter(entered_at__gte=since)
         changed |= Q(pk__in=later.values("event_id"))
+        # What a report told of its category is corrected in a table of its own.
+        for model in DETAILS_OF.values():
+            told = AuditEvent.objects.filter(tbl=model._meta.db_table, at__gte=since)
+            rows_told = model._default_manager.filter(
+                pk__in=told.values(row=Cast("pk_text", BigIntegerField()))
+            )
+            changed |= Q(pk__in=rows_told.values("event_id"))
     return rows.filter(changed)
 
 

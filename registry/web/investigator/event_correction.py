@@ -16,22 +16,34 @@ from registry.actions.event_corrections import (
     CorrectedMeanwhile,
     as_read,
     correct_first_report,
+    corrected_facts,
     corrected_fields,
+    correction_doubts,
     correction_problems,
 )
-from registry.actions.event_entries import EventEntry, first_day_zero_of
+from registry.actions.event_entries import EventEntry, completed, first_day_zero_of
 from registry.actions.refused import RecordRefused
 from registry.clinical import code_lists
+from registry.clinical.event_doubts import Doubt
+from registry.clinical.event_facts import Facts
 from registry.clinical.partial_dates import PartialDate
 from registry.clinical.refusals import Problem
 from registry.clock import now, today
 from registry.models import AdverseEvent
-from registry.queries.event_chain import chain_of, day_zero_of, day_zeros_of, event_of
+from registry.queries.event_chain import (
+    chain_of,
+    day_zero_of,
+    day_zeros_of,
+    details_of,
+    event_of,
+    first_facts,
+)
 from registry.queries.event_page import Correction
 from registry.templatetags.words import study_day
 from registry.web.drafting import drafting
 from registry.web.investigator.check_words import on_its_checks
 from registry.web.investigator.closed import closed
+from registry.web.investigator.event_facts_forms import answers_in_words, facts_differences, facts_forms
 from registry.web.investigator.event_forms import EventForm, outcome_parts
 from registry.web.investigator.fields import TextInput
 
@@ -70,7 +82,7 @@ class CorrectionWords:
 
 
 class CorrectEventForm(EventForm):
-    """The first report as recorded, without the questions of its category; and why it was wrong."""
+    """The first report as recorded, with the questions of its category; and why it was wrong."""
 
     submission = None  # type: ignore[assignment]
     read = forms.CharField(widget=forms.HiddenInput())
@@ -91,12 +103,26 @@ class CorrectEventForm(EventForm):
             initial={**_recorded(event), "read": as_read(event=event)},
         )
         self.event = event
-        self.facts_forms = {}
+        self.recorded_facts = first_facts(event=event, category=event.category)
+        self.facts_forms = facts_forms(data, facts=self.recorded_facts)
+        if data is None:
+            self._facts = self.recorded_facts
         # An import may not say it.
         self.fields["aware_on"].required = event.aware_on is not None
 
     def _problems(self, entry: EventEntry) -> list[Problem]:
         return correction_problems(event=self.event, entry=entry, today=self.today)
+
+    def _questions(self, entry: EventEntry) -> tuple[list[Doubt], list[Problem]]:
+        return correction_doubts(event=self.event, entry=entry, first_day_zero=self.first_day_zero)
+
+    def _answered(self) -> Facts | None:
+        """A page without the questions of the category, or a draft of before, empties none of them."""
+        recorded = self.recorded_facts
+        category = self.cleaned_data.get("category", "")
+        if recorded is not None and category == recorded.category and not self.facts_forms[category].is_bound:
+            return recorded
+        return super()._answered()
 
     @property
     def is_stale(self) -> bool:
@@ -106,14 +132,18 @@ class CorrectEventForm(EventForm):
     def differences(self) -> list[Said]:
         """Where what was typed is another than what is recorded now; of a form that was judged."""
         day_zero = day_zero_of(self.event, day_zeros_of(patient=self.patient))
+        entry = completed(self.entry())
+        facts = corrected_facts(event=self.event, entry=entry)
+        before = first_facts(event=self.event, category=entry.category) if facts is not None else None
+        told = facts_differences(before, facts) if facts is not None else []
         return [
             Said(
                 _label(name),
                 in_words(name, getattr(self.event, name), day_zero=day_zero),
                 in_words(name, value, day_zero=day_zero),
             )
-            for name, value in corrected_fields(event=self.event, entry=self.entry()).items()
-        ]
+            for name, value in corrected_fields(event=self.event, entry=entry).items()
+        ] + [Said(*said) for said in told]
 
 
 def correct(request: HttpRequest, public_id: UUID, event_id: int) -> HttpResponse:
@@ -166,7 +196,9 @@ def correct(request: HttpRequest, public_id: UUID, event_id: int) -> HttpRespons
         "problems": form.summary() if status == NOT_ACCEPTED else [],
         "is_checked": request.method == "POST" and status == 200 and not form.is_stale,
         "differences": form.differences() if shows_both else [],
-        "closed": closed(request, patient=patient),
+        "closed": closed(request, patient=patient, visit=event.visit),
+        # What a follow-up told of the category stands, whatever is corrected here.
+        "told_later": max((each.number for each in details_of(event=event)), default=0),
     }
     return render(request, "investigator/correct_event.html", context, status=status)
 
@@ -178,14 +210,17 @@ def correction_words(corrections: tuple[Correction, ...], *, day_zero: date | No
             each.at,
             each.by,
             each.reason,
-            tuple(
-                Said(
-                    _label(name),
-                    in_words(name, each.old.get(name), day_zero=day_zero),
-                    in_words(name, value, day_zero=day_zero),
-                )
-                for name, value in each.new.items()
-                if name in _SAID
+            (
+                *(
+                    Said(
+                        _label(name),
+                        in_words(name, each.old.get(name), day_zero=day_zero),
+                        in_words(name, value, day_zero=day_zero),
+                    )
+                    for name, value in each.new.items()
+                    if name in _SAID
+                ),
+                *(Said(*said) for facts in each.facts for said in answers_in_words(**facts)),
             ),
         )
         for each in corrections

@@ -245,9 +245,23 @@ class MalignancyForm(FactsForm):
 FORMS: tuple[type[FactsForm], ...] = (CrsForm, IcansForm, InfectionForm, LicatsForm, MalignancyForm)
 
 
-def facts_forms(data: QueryDict | None) -> dict[str, FactsForm]:
-    """Return the questions of every category that has some."""
-    return {form.kind.category: form(data) for form in FORMS}
+def facts_forms(data: QueryDict | None, *, facts: Facts | None = None) -> dict[str, FactsForm]:
+    """Return the questions of every category that has some, those of `facts` with what is recorded.
+
+    What was sent without the questions of `facts` says nothing about them: they show what is recorded.
+    """
+    return {
+        form.kind.category: form(
+            None if _keeps_silent(data, form.kind.category, facts) else data,
+            facts=facts if isinstance(facts, form.kind) else None,
+        )
+        for form in FORMS
+    }
+
+
+def _keeps_silent(data: QueryDict | None, category: str, facts: Facts | None) -> bool:
+    is_recorded = facts is not None and facts.category == category
+    return is_recorded and not any(name.startswith(f"{category}-") for name in data or ())
 
 
 def facts_form_for(*, category: str, data: QueryDict | None, facts: Facts | None) -> FactsForm | None:
@@ -284,7 +298,35 @@ def facts_lines(facts: Facts | None) -> list[tuple[str, str]]:
     return found
 
 
+def facts_differences(before: Facts | None, after: Facts) -> list[tuple[str, str, str]]:
+    """Each answer that differs: its question, the answer before and after in words, empty for none."""
+    old: Any = before if isinstance(before, type(after)) else type(after)()
+    names = [field.name for field in fields(after) if getattr(old, field.name) != getattr(after, field.name)]
+    return answers_in_words(
+        category=after.category,
+        old={name: getattr(old, name) for name in names},
+        new={name: getattr(after, name) for name in names},
+    )
+
+
+def answers_in_words(
+    *, category: str, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> list[tuple[str, str, str]]:
+    """Answers by the names of their columns, in words and in the order of the form; others are left out."""
+    form = facts_form_for(category=category, data=None, facts=None)
+    if form is None:
+        return []
+    said = []
+    for name in (name for group in form.groups for name in group if name in new):
+        one, other = (_words(form.fields[name], name, told.get(name)) for told in (old, new))
+        if one != other:
+            said.append((str(form.fields[name].label), one, other))
+    return said
+
+
 def _words(field: forms.Field, name: str, value: Any) -> str:
+    if value in (None, "", (), []):
+        return ""
     if isinstance(value, bool):
         return "Yes" if value else "No"
     if name == "morphology":
@@ -293,6 +335,6 @@ def _words(field: forms.Field, name: str, value: Any) -> str:
         return on(value)
     if isinstance(field, forms.ChoiceField):
         named = dict(field.widget.choices)
-        codes = value if isinstance(value, tuple) else (value,)
+        codes = value if isinstance(value, list | tuple) else (value,)
         return ", ".join(str(named.get(code, code)) for code in codes)
     return str(value)

@@ -20,6 +20,7 @@ from registry.actions.event_entries import (
 )
 from registry.clinical import code_lists, event_lists
 from registry.clinical.astct import ComputedGrade
+from registry.clinical.event_doubts import Doubt
 from registry.clinical.event_facts import Facts, InfectionFacts, LicatsFacts
 from registry.clinical.infection_grade import infection_hint
 from registry.clinical.refusals import Problem
@@ -113,8 +114,7 @@ class EventForm(RecordForm):
         self._facts = self._answered()
         entry = completed(self.entry())
         problems = self._problems(entry)
-        doubts = event_doubts(patient=self.patient, entry=entry, first_day_zero=self.first_day_zero)
-        asked = unanswered(doubts, entry.kept_because)
+        doubts, asked = self._questions(entry)
         self.is_asked = bool(doubts)
         for form in self.facts_forms.values():
             problems = form.add_own_problems(problems)
@@ -123,6 +123,11 @@ class EventForm(RecordForm):
 
     def _problems(self, entry: EventEntry) -> list[Problem]:
         return event_problems(patient=self.patient, entry=entry, today=self.today)
+
+    def _questions(self, entry: EventEntry) -> tuple[list[Doubt], list[Problem]]:
+        """What is unlikely, and of it what nobody has answered."""
+        doubts = event_doubts(patient=self.patient, entry=entry, first_day_zero=self.first_day_zero)
+        return doubts, unanswered(doubts, entry.kept_because)
 
     def is_valid(self) -> bool:
         """Judge the questions of the category as well."""
@@ -167,6 +172,8 @@ class EventForm(RecordForm):
     @property
     def hint(self) -> str:
         """What the answers point to, once they were judged; never more than a hint."""
+        if not hasattr(self, "cleaned_data"):
+            return ""
         return hint_of(
             self.__dict__.get("_facts"),
             seriousness=tuple(self.cleaned_data.get("seriousness", ())),
