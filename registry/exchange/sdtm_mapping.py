@@ -32,7 +32,7 @@ _LOOKS_LIKE_SUPPORT = re.compile(
     r"GRASTIM|ELTROMBOPAG|ROMIPLOSTIM|AVATROMBOPAG|TRANSFUSION|RED BLOOD CELL|PLATELETS|THROMBOCYTES"
 )
 _USED = {
-    "dm": "USUBJID SITEID SEX COUNTRY BRTHDTC AGE AGEU RFSTDTC DTHDTC",
+    "dm": "USUBJID SITEID SEX COUNTRY BRTHDTC AGE AGEU RFSTDTC RFICDTC DMDTC DTHDTC",
     "ex": "USUBJID EXSTDTC",
     "ds": "USUBJID DSCAT DSDECOD DSSTDTC",
     "sv": "USUBJID VISIT SVSTDTC",
@@ -222,7 +222,10 @@ def _map_subject(
 def _birth_year(subject: Observation) -> tuple[str, bool]:
     if found := _YEAR.match(subject["BRTHDTC"]):
         return found[0], False
-    reference = _YEAR.match(subject["RFSTDTC"])
+    # A screened subject has no reference start, and their age is that of the consent or of the asking.
+    reference = next(
+        filter(None, (_YEAR.match(subject[name]) for name in ("RFSTDTC", "RFICDTC", "DMDTC"))), None
+    )
     age = _count(subject["AGE"])
     if reference and age.isdecimal() and subject["AGEU"].upper() in ("YEARS", ""):
         return str(int(reference[0]) - int(age)), True

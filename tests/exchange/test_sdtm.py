@@ -184,6 +184,23 @@ def test_the_birth_year_is_given_or_derived_from_age(tmp_path, born, reference, 
     assert (patient.birth_year, patient.birth_year_is_derived) == expected
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [({"RFICDTC": "2013-12-20", "DMDTC": "2014-01-03"}, 1950),
+     ({"RFICDTC": "", "DMDTC": "2014-01-03"}, 1951),
+     ({"DMDTC": "2014-01-03"}, 1951)],
+)  # fmt: skip
+def test_a_screened_subject_has_no_reference_start_and_is_kept_by_the_age_then(tmp_path, dates, expected):
+    report = load(tmp_path, {"dm": [{**DM, "BRTHDTC": "", "RFSTDTC": "", **dates}], "lb": [LB]})
+
+    patient = Patient.objects.get()
+    assert (patient.birth_year, patient.birth_year_is_derived) == (expected, True)
+    assert patient.enrolled_on is None
+    assert report.not_mapped["dm"] == {}
+    assert LabResult.objects.count() == 1
+
+
 RESULTS = [
     ({"LBTESTCD": "ALB", "LBORRESU": "g/L"}, "the test ALB is not mapped"),
     ({"LBORRES": ""}, "no result"),
