@@ -169,9 +169,10 @@ def test_a_database_that_holds_patients_is_never_written_over(answer, built):
         loading.load(built, patients=PATIENTS)
 
 
-def test_the_command_refuses_too_few_rounds(data_dir):
+@pytest.mark.parametrize("few", [("--rounds", "2"), ("--rounds", "0"), ("--patients", "0")])
+def test_the_command_refuses_too_few_rounds_or_patients(data_dir, few):
     done = subprocess.run(
-        [sys.executable, "manage.py", "benchmark", "scan", "--rounds", "2", "--json"],
+        [sys.executable, "manage.py", "benchmark", "scan", *few, "--json"],
         cwd=embedded.ROOT,
         env={**os.environ, "REGISTRY_DATA_DIR": str(data_dir)},
         capture_output=True,

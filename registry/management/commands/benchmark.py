@@ -29,7 +29,10 @@ class Command(RefusingCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
     def handle(self, **options: Any) -> None:
-        patients, rounds = (options[name] or default for name, default in _USUAL[options["what"]].items())
+        patients, rounds = (
+            default if options[name] is None else options[name]
+            for name, default in _USUAL[options["what"]].items()
+        )
         if patients < 1 or rounds < 3:
             raise Refused("At least 1 patient and 3 rounds are needed.")
         if not (settings.BASE_DIR / "benchmarks").is_dir():
