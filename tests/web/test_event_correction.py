@@ -1,10 +1,11 @@
 """Correcting the first report of an event on its page: what it said stays one click away."""
 
 import re
+from datetime import date
 
 import pytest
 
-from registry.models import AdverseEvent, Draft
+from registry.models import AdverseEvent, CrsDetails, Draft, InfectionDetails
 from tests import factories
 from tests.web.test_events import address, event_data, new_events
 
@@ -208,3 +209,146 @@ def test_answers_to_questions_of_a_category_that_was_corrected_do_not_go_in_sile
     assert "at home" in page
     assert not event.follow_ups.exists()
     assert person.post(follow_up, {**shown(page), "step": "save"}).status_code == 302
+
+
+# --- the facts of the category --------------------------------------------------------------------
+
+CRS = {
+    "crs-has_fever": "yes",
+    "crs-is_fever_explained": "no",
+    "crs-hypotension": "no_vasopressor",
+    "crs-hypoxia": "low_flow",
+}
+
+
+@pytest.fixture
+def crs(person, scene):
+    """Grade 2, as computed from its answers."""
+    data = event_data(term="Fever", category="crs", grade="", grade_scale="", code="", code_system="", **CRS)
+    assert person.post(address(scene.patient), data).status_code == 302
+    return AdverseEvent.objects.get(patient=scene.patient, term="Fever")
+
+
+def test_the_answers_of_the_category_are_shown_as_recorded_and_saved_unchanged_say_nothing(person, crs):
+    before = CrsDetails.objects.values().get(event=crs)
+
+    page = person.get(place(crs)).content.decode()
+    answer = send(person, crs, reason="nothing")
+
+    assert 'name="crs-hypoxia" value="low_flow" checked' in re.sub(r' (id|class)="[^"]*"', "", page)
+    assert "Computed by ASTCT:</strong> Grade 2" in page
+    assert answer.status_code == 422
+    assert "Nothing is corrected." in answer.content.decode()
+    assert CrsDetails.objects.values().get(event=crs) == before
+
+
+def test_corrected_answers_show_before_they_are_saved_and_what_they_said_after(person, crs):
+    typed = {"crs-hypoxia": "high_flow", "grade": "3", "reason": "misread"}
+
+    checked = send(person, crs, **typed, step="check").content.decode()
+    table = checked.split("What your correction changes</h2>")[1].split("</table>")[0]
+    assert re.search(r"Hypoxia.*low-flow.*high-flow", table, re.DOTALL | re.IGNORECASE)
+    assert CrsDetails.objects.get(event=crs).hypoxia == "low_flow"
+
+    answer = send(person, crs, **typed)
+    page = person.get(answer["Location"]).content.decode()
+    corrections = page.split("Corrections of the first report")[1].split("</ul>")[0]
+    assert re.search(r"grade: .*2.* → .*3.*hypoxia: .* → .*Reason: misread", corrections, re.DOTALL)
+    assert corrections.count("Corrected</strong>") == 1
+    assert CrsDetails.objects.get(event=crs).computed_grade == 3
+    history = person.get(f"/patients/{crs.patient.public_id}/history/").content.decode()
+    assert "CRS in detail" in history
+    assert "misread" in history
+
+
+def test_a_grade_other_than_the_computed_one_is_asked_for_a_reason_and_shown_with_it(person, crs):
+    asked = send(person, crs, grade="3", reason="misread")
+    page = asked.content.decode()
+    assert asked.status_code == 422
+    assert "The answers compute grade 2, and grade 3 is given." in page
+    assert 'href="#id_crs-grade_reason"' in page
+
+    why = {"crs-grade_reason": "The intensivist saw him at night."}
+    saved = send(person, crs, grade="3", reason="misread", **why)
+
+    assert saved.status_code == 302
+    shown_page = person.get(saved["Location"]).content.decode()
+    grade = shown_page.split("<dt>Grade</dt>")[1].split("</div>")[0]
+    assert "computed: grade 2. Another is given: The intensivist saw him at night." in grade
+    follow_up = person.get(f"{address(crs.patient)}{crs.pk}/follow-up/").content.decode()
+    assert "computed: grade 2; another is given: The intensivist saw him at night." in follow_up
+
+
+def test_of_two_people_the_second_sees_the_other_answers(person, crs):
+    opened = shown(person.get(place(crs)).content.decode())
+    send(person, crs, reason="charts", **{"crs-steroids_given": "yes"})
+
+    answer = person.post(
+        place(crs), {**opened, "crs-tocilizumab_given": "yes", "reason": "letter", "step": "save"}
+    )
+
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert "Somebody corrected this report while you were typing" in page
+    table = page.split("What your correction changes</h2>")[1].split("</table>")[0]
+    assert "Steroids given?" in table
+    assert "Tocilizumab or another anti-cytokine given?" in table
+    assert CrsDetails.objects.get(event=crs).tocilizumab_given is None
+
+
+def test_a_page_without_the_questions_empties_no_answers(person, crs):
+    data = {
+        name: value
+        for name, value in shown(person.get(place(crs)).content.decode()).items()
+        if not name.startswith("crs-")
+    }
+
+    answer = person.post(place(crs), {**data, "term": "Fever again", "reason": "x", "step": "save"})
+
+    assert answer.status_code == 302
+    assert CrsDetails.objects.get(event=crs).hypoxia == "low_flow"
+
+
+def test_another_category_is_answered_in_the_same_correction(person, crs):
+    typed = {"category": "infection", "infection-site": "lung", "infection-treatment": "oral"}
+
+    answer = send(person, crs, **typed, grade="2", grade_scale="CTCAE-5", reason="a culture came back")
+
+    assert answer.status_code == 302
+    assert InfectionDetails.objects.get(event=crs, number=0).site == "lung"
+    page = person.get(answer["Location"]).content.decode()
+    assert "site of the infection: (empty) → Lung" in page.split("Corrections of the first report")[1]
+
+
+def test_what_a_follow_up_answered_anew_is_said(person, crs):
+    follow_up = f"{address(crs.patient)}{crs.pk}/follow-up/"
+    dated = {"reported_on_day": "1", "reported_on_month": "8", "reported_on_year": "2024"}
+    data = {**shown(person.get(follow_up).content.decode()), **dated, "crs-steroids_given": "yes"}
+    assert person.post(follow_up, {**data, "step": "save"}).status_code == 302
+
+    assert "Follow-up 1 answered these questions anew" in person.get(place(crs)).content.decode()
+
+
+def test_a_first_report_told_at_a_locked_visit_is_not_offered_for_correction(person, crs):
+    visit = factories.make_visit(patient=crs.patient, code="M6", visited_on=date(2024, 8, 30))
+    AdverseEvent.objects.filter(pk=crs.pk).update(visit=visit)
+    factories.make_lock(visit=visit)
+
+    page = person.get(f"{address(crs.patient)}{crs.pk}/").content.decode()
+    form = person.get(place(crs)).content.decode()
+
+    assert "Correct this report" not in page
+    assert "which is locked: it is not corrected" in page
+    assert "Follow up</a>" in page
+    assert "Save the correction" not in form
+    assert "Nothing can be saved here while it is locked." in form
+
+
+def test_an_event_named_at_a_visit_that_was_locked_since_is_recorded_by_itself(person, scene):
+    visit = factories.make_visit(patient=scene.patient, code="M6", visited_on=date(2024, 8, 30))
+    factories.make_lock(visit=visit)
+    after = f"{address(scene.patient)}?after=M6&day_zero={visit.course.day_zero.isoformat()}"
+
+    assert person.post(after, event_data(term="Told too late")).status_code == 302
+
+    assert AdverseEvent.objects.get(term="Told too late").visit is None

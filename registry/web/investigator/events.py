@@ -16,11 +16,19 @@ from registry.actions.event_entries import first_day_zero_of
 from registry.clinical import event_lists
 from registry.clock import now, today
 from registry.models import AdverseEvent, LicatsAdjudication, Patient, Visit
-from registry.queries.event_chain import chain_of, dated_chains, day_zeros_of, event_of, standing_facts
+from registry.queries.event_chain import (
+    chain_of,
+    dated_chains,
+    day_zeros_of,
+    event_of,
+    other_grade,
+    standing_facts,
+)
 from registry.queries.event_page import EventPage, event_page
+from registry.queries.locks import locked_visits, locks_over, standing_over
 from registry.web.drafting import Drafting, drafting
 from registry.web.investigator.check_words import on_its_checks
-from registry.web.investigator.closed import closed
+from registry.web.investigator.closed import closed, closed_by
 from registry.web.investigator.event_correction import correction_words
 from registry.web.investigator.event_facts_forms import facts_lines
 from registry.web.investigator.event_forms import EventForm, FollowUpForm, hint_of
@@ -131,6 +139,7 @@ def follow_up(request: HttpRequest, public_id: UUID, event_id: int) -> HttpRespo
             "draft": typing,
             "problems": form.summary() if is_wrong else [],
             "is_checked": is_checked and not is_wrong,
+            "other": other_grade(grade=chain.now.grade, scale=chain.now.grade_scale, facts=form.standing),
             "day_zeros": day_zeros_of(patient=patient),
             "closed": closed(request, patient=patient),
         }
@@ -164,9 +173,15 @@ def _record(request: HttpRequest, patient: Patient, form: EventForm) -> AdverseE
 
 
 def _told_at(request: HttpRequest, patient: Patient) -> Visit | None:
-    """The visit that said there is a new event, for who came here from saving it."""
+    """The visit that said there is a new event, for who came here from saving it.
+
+    None also for one that was locked since: it takes no more, and the event is recorded all the same.
+    """
     after = saved_visit_of(request, patient=patient)
-    return None if after is None else visit_named(request, patient=patient, code=after[0])
+    visit = None if after is None else visit_named(request, patient=patient, code=after[0])
+    if visit is None or visit.pk in locked_visits(lines=locks_over(patient=patient)):
+        return None
+    return visit
 
 
 def _about(patient: Patient) -> dict[str, Any]:
@@ -204,8 +219,11 @@ def _events_page(
 def _event_page(
     request: HttpRequest, patient: Patient, page: EventPage, form: LabelForm, *, status: int = 200
 ) -> HttpResponse:
-    user, stands = get_user(request), closed(request, patient=patient)
+    user, event, now = get_user(request), page.chain.event, page.chain.now
+    lines = locks_over(patient=patient)
+    stands = closed_by(request, lines=standing_over(lines=lines, visit=None))
     facts = page.details.facts if page.details else None
+    first = next((told.facts for told in page.told if told.number == 0), None)
     is_labelling = page.licats is not None and may(user, "review_alerts", patient=patient)
     context = {
         "patient": patient,
@@ -214,7 +232,9 @@ def _event_page(
         "corrections": correction_words(page.corrections, day_zero=page.day_zero),
         "day_zeros": day_zeros_of(patient=patient),
         "lines": facts_lines(facts),
-        "hint": hint_of(facts, seriousness=page.chain.now.seriousness, outcome=page.chain.now.outcome),
+        "hint": hint_of(facts, seriousness=now.seriousness, outcome=now.outcome),
+        "other": other_grade(grade=now.grade, scale=now.grade_scale, facts=facts),
+        "first_other": other_grade(grade=event.grade, scale=event.grade_scale, facts=first),
         # An officer labels before they read what others said: the labels are shown to who gave one.
         "hides_labels": is_labelling and not _has_labelled(page, user.pk),
         "is_labelling": is_labelling,
@@ -222,6 +242,7 @@ def _event_page(
         "problems": form.summary() if form.is_bound else [],
         "closed": stands,
         "may_enter": may(user, "enter_record", patient=patient) and not stands,
+        "locked_visit": event.visit if standing_over(lines=lines, visit=event.visit) else None,
     }
     return render(request, "investigator/event.html", context, status=status)
 
