@@ -63,6 +63,24 @@ def test_back_after_saving_shows_the_record_and_not_the_empty_form(open_page, co
     expect(page.locator("[name='lab-ANC-value']")).to_have_value("2.4")
 
 
+@pytest.mark.parametrize("way", ["Review before saving", "Check without saving"])
+def test_back_after_saving_from_a_page_that_answered_shows_the_record_too(
+    open_page, coordinator, scene, way
+):
+    page = open_page(user=coordinator, path=visit_of(scene.patient))
+    fill(page)
+    page.get_by_role("button", name=way).click()
+    expect(page.get_by_text("Nothing is stored yet")).to_be_visible()
+    expect(page.locator("[data-draft-status]")).to_contain_text("Saved as draft")
+    page.get_by_role("button", name="Save visit").click()
+    page.wait_for_url("**/saved/**")
+
+    page.go_back()
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Change visit M6")
+    expect(page.locator("[name='lab-ANC-value']")).to_have_value("2.4")
+
+
 def test_back_after_signing_out_shows_nothing(open_page, coordinator, scene):
     page = open_page(user=coordinator, path=visit_of(scene.patient, "M3"))
     page.get_by_role("button", name="Sign out").click()

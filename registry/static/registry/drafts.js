@@ -129,7 +129,10 @@ for (const form of document.querySelectorAll("form[data-draft]")) {
   if (own("key").hasAttribute("data-unkept")) {
     kept = "";
     form.dataset.draftState = "typing";
-    save();
+    // Once kept it need not be sent again: back and reload ask the server for the form as it then is.
+    save().then(() => {
+      if (form.dataset.draftState === "saved") history.replaceState(null, "", location.href);
+    });
   }
   form.addEventListener("input", onTyping);
   form.addEventListener("change", onTyping);
