@@ -32,3 +32,8 @@ def age_in_words(span: timedelta) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
     return f"{minutes // (24 * 60)} days"
+
+
+def counted(count: int, what: str) -> str:
+    """Return `1 patient`, `3 patients`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

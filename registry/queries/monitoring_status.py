@@ -13,10 +13,11 @@ from django.db import DatabaseError, connection
 from django.db.models import Subquery
 from redis import Redis, RedisError
 
+from registry.clinical.spoken_dates import spoken
 from registry.models import DueRun, Heartbeat, ScanRun, User, WaitingEvaluation
 from registry.monitoring.catalogue import RULES
 from registry.monitoring.rule import Rule
-from registry.queries.checks import Check, age_in_words, is_recent
+from registry.queries.checks import Check, age_in_words, counted, is_recent
 from registry.queries.dictionaries import dictionary_check
 from registry.queries.notifications import mail_state
 from registry.queries.watchman_status import (
@@ -220,14 +221,18 @@ def _waiting() -> Check:
     if age is None:
         return Check("waiting evaluations", True, "none", limit)
     return Check(
-        "waiting evaluations", age <= WAITING_AGE, f"oldest {age_in_words(age)}", limit, f"{count} patients"
+        "waiting evaluations",
+        age <= WAITING_AGE,
+        f"oldest {age_in_words(age)}",
+        limit,
+        counted(count, "patient"),
     )
 
 
 def _failures() -> Check:
     # Counted where every role may count: the failures themselves are rows of patients.
     count = WaitingEvaluation.objects.filter(attempts__gt=0).values("patient_id").distinct().count()
-    return Check("failed evaluations", count == 0, f"{count} patients", "0 patients")
+    return Check("failed evaluations", count == 0, counted(count, "patient"), "0 patients")
 
 
 def _heartbeat(name: str, at: datetime) -> Check:
@@ -254,7 +259,9 @@ def _next_run(at: datetime) -> Check:
     if latest is None:
         return Check("next nightly scan", False, "not planned", "planned")
     following = latest.due_at + timedelta(days=1)
-    return Check("next nightly scan", following > at, f"{following:%Y-%m-%d %H:%M} UTC", "planned")
+    return Check(
+        "next nightly scan", following > at, f"{spoken(following.date())}, {following:%H:%M} UTC", "planned"
+    )
 
 
 def _notifications() -> Check:

@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from registry.models import DueRun, OutsidePing, RecountRun, ScanRun
 from registry.monitoring.rule import Rule
-from registry.queries.checks import Check, age_in_words, is_recent
+from registry.queries.checks import Check, age_in_words, counted, is_recent
 
 RECOUNT_AGE = timedelta(hours=26)  # a night and two hours of grace
 DUE_RUN_AGE = timedelta(hours=2)
@@ -45,8 +45,9 @@ def recount_check(*, at: datetime) -> Check:
         for run, count in open_ones
     ]
     looked_at = (
-        f"{latest.patients_counted} patients and {latest.overdue_visits_counted} overdue visits counted"
-        f" ({latest.patients_waiting} patients left out who wait to be judged)"
+        f"{counted(latest.patients_counted, 'patient')} and "
+        f"{counted(latest.overdue_visits_counted, 'overdue visit')} counted"
+        f" ({counted(latest.patients_waiting, 'patient')} waiting to be judged left out)"
     )
     return Check(
         "recount",

@@ -54,6 +54,19 @@ def test_a_new_installation_has_its_first_recount_still_to_come(hours, ok):
     assert (check.ok, check.value) == (ok, "none yet")
 
 
+@pytest.mark.parametrize(
+    ("patients", "visits", "waiting", "words"),
+    [
+        (0, 2, 3, "0 patients and 2 overdue visits counted (3 patients waiting to be judged left out)"),
+        (1, 1, 1, "1 patient and 1 overdue visit counted (1 patient waiting to be judged left out)"),
+    ],
+)
+def test_a_recount_says_how_many_it_looked_at(patients, visits, waiting, words):
+    recounted(share=1, patients_counted=patients, overdue_visits_counted=visits, patients_waiting=waiting)
+
+    assert recount_check(at=NIGHT).detail == words
+
+
 def test_a_recount_that_was_not_finished_is_none():
     recounted(share=1, nights_ago=2)
     RecountRun.objects.create(at=NIGHT, share=2)

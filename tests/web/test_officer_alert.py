@@ -313,6 +313,19 @@ def test_evidence_that_cannot_be_told_is_still_shown(as_user, officer, patient):
     assert "lineage ANC" in page
 
 
+def test_an_alert_found_late_says_when_and_since_when_nobody_looked(as_user, officer, alert):
+    page = read(as_user(officer).get(page_of(alert=alert)))
+    assert "Found late" not in page
+
+    Alert.objects.filter(pk=alert.pk).update(late_since=MORNING - timedelta(days=3))
+    page = read(as_user(officer).get(page_of(alert=alert)))
+
+    assert (
+        "Found late, on 29 Jun 2024, 08:00 (Vienna time). The checks had not looked at this patient since "
+        "26 Jun 2024, 08:00 (Vienna time)."
+    ) in page
+
+
 # --- what changed since -----------------------------------------------------------------------
 
 

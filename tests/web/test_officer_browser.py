@@ -113,7 +113,7 @@ def test_filters_in_use_are_in_sight_on_a_telephone(browse, officer, record):
 def test_the_first_alert_is_in_sight_on_a_telephone(browse, officer, record):
     page = browse(user=officer, path="/alerts/", width=320)
 
-    assert page.locator("table.alerts tbody tr").first.bounding_box()["y"] < 600
+    assert page.locator("table.alerts tbody tr").first.bounding_box()["y"] < 550
 
 
 def test_the_review_page_prints_on_one_page(browse, officer, record, tmp_path):

@@ -95,7 +95,7 @@ def test_who_may_not_see_the_patient_reads_the_number_alone(request, as_user, fa
     assert answer.status_code == 200
     assert "VIE-0001" not in answer.content.decode()
     assert "no such visit" not in answer.content.decode()
-    assert "1 patients" in row_of(answer, "failed evaluations")
+    assert "1 patient 0 patients" in row_of(answer, "failed evaluations")
     assert "stale" in row_of(answer, "failed evaluations")
 
 
