@@ -129,6 +129,12 @@ class StudyFilters(filters.FilterSet):
         return cast(ApiKey, cast(Request, self.request).auth)
 
 
+class StudyOfSiteFilters(StudyFilters):
+    site_path = "sites"
+
+    site = filters.CharFilter(method="of_site", help_text="Site of the study; 404 for an unknown one")
+
+
 class SiteFilters(StudyFilters):
     site_path = "pk"
 
@@ -214,7 +220,7 @@ class AlertDecisionFilters(RecordFilters):
 
 
 FILTERS: dict[str, type[StudyFilters]] = {
-    "studies": StudyFilters,
+    "studies": StudyOfSiteFilters,
     "sites": SiteFilters,
     "patients": PatientFilters,
     "infusions": InfusionFilters,
