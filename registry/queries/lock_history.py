@@ -61,5 +61,7 @@ def _of_unlocking(each: Unlocking, of: tuple[str, str]) -> Iterator[LockStep]:
         yield LockStep(
             each.decided_at, each.decided_by, table, "Unlocking", each.decision, facts, each.decision_reason
         )
-    if each.ended_at is not None and each.ended_by is not None:
-        yield LockStep(each.ended_at, each.ended_by, table, "Unlocking", "ended: locked again", (of,), "")
+    # One that had run out is closed for good by whoever locks or opens next: nothing happened to the record.
+    ran_out = each.until is not None and each.ended_at is not None and each.until <= each.ended_at
+    if each.ended_at is not None and each.ended_by is not None and not ran_out:
+        yield LockStep(each.ended_at, each.ended_by, table, "Unlocking", "ended", (of,), "")

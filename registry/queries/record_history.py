@@ -14,7 +14,6 @@ from django.db.models import Count, Field, Model, QuerySet
 
 from registry.clinical.consent_scopes import SCOPES
 from registry.clinical.event_lists import ICE_POINTS
-from registry.clinical.visit_names import visit_words
 from registry.models import (
     AdverseEvent,
     AuditEvent,
@@ -22,18 +21,17 @@ from registry.models import (
     ConsentWithdrawal,
     LabResult,
     Patient,
-    Score,
     Signature,
     User,
     Visit,
 )
 from registry.models.event_details import DETAILS_OF
 from registry.queries.column_names import column_name, table_name, unit_of
+from registry.queries.known_names import Names, names_of
 from registry.queries.lock_history import LockStep, lock_steps
 
 HISTORY_SIZE = 50
 Key = tuple[str, str]
-Names = Mapping[tuple[Any, Any], str]
 # What happens to an alert or a question is told on its own page.
 _NOT_OF_THE_RECORD = (
     "registry_alert",
@@ -194,19 +192,7 @@ def _names(events: Sequence[AuditEvent], changed: Mapping[Key, Mapping[str, Any]
                 target = field.related_model if field is not None else None
                 if isinstance(target, type) and value and column not in left_out:
                     wanted[target].add(value)
-    return {
-        (model, pk): _thing(row)
-        for model, pks in wanted.items()
-        for pk, row in model._default_manager.in_bulk(pks).items()
-    }
-
-
-def _thing(row: Model) -> str:
-    if isinstance(row, Visit):
-        return visit_words(row.code)
-    if isinstance(row, AdverseEvent):
-        return row.term
-    return row.get_score_display() if isinstance(row, Score) else str(row)
+    return names_of(wanted=wanted)
 
 
 def _history_line(

@@ -8,6 +8,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from registry.access.scope import EVERYTHING, acting, because
+from registry.actions.locks import ask_to_unlock, decide_unlocking
 from registry.models import LabResult, SecurityEvent, Signature, User, Visit
 from registry.queries.signatures import to_sign
 from registry.queries.visit_state import visit_state
@@ -72,6 +73,22 @@ def test_a_signature_shows_name_time_with_zone_and_meaning_wherever_the_visit_is
     form = client.get(f"/patients/{visit.patient.public_id}/visits/D28/").content.decode()
     assert "✓ Signed" in form
     assert signed.meaning in form
+
+
+def test_a_record_that_is_open_for_now_says_until_when_and_by_which_two_people(
+    as_user, coordinator, manager, lead, visit
+):
+    standing = factories.make_lock(visit=visit, by=manager)
+    with acting(rows=EVERYTHING, by=manager, origin="form"):
+        asked = ask_to_unlock(lock=standing, reason="A count was misread", hours=48, by=manager, at=NIGHT)
+    with acting(rows=EVERYTHING, by=lead, origin="form"):
+        decide_unlocking(unlocking=asked, approved=True, reason="Seen on the report", by=lead, at=NIGHT)
+
+    page = as_user(coordinator).get(f"/patients/{visit.patient.public_id}/signatures/").content.decode()
+
+    assert "Nothing of this record is locked" not in page
+    assert "Visit D28 may be changed until " in page
+    assert "Asked for by manager: A count was misread. Approved by lead: Seen on the report." in page
 
 
 def test_the_first_signature_of_a_session_asks_the_user_name_and_later_ones_do_not(

@@ -23,6 +23,7 @@ from registry.actions.signatures import (
 )
 from registry.clock import now
 from registry.models import Patient, User
+from registry.queries.lock_history import what_is_locked
 from registry.queries.locks import locks_over
 from registry.queries.signatures import canonical, obstacles, signature_lines, signatures_of
 from registry.web.investigator.fields import RecordForm
@@ -129,11 +130,13 @@ def signatures(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Who signed what of a patient, whether it still holds, and what is locked."""
     patient = get_patient(request, public_id)
     user = get_user(request)
+    lines = locks_over(patient=patient)
     context = {
         "patient": patient,
         "tab": "signatures",
         "signatures": signatures_of(patient=patient),
-        "locks": [line.lock for line in locks_over(patient=patient) if not line.is_open],
+        "locks": [line.lock for line in lines if not line.is_open],
+        "opened": [(what_is_locked(line.lock), line.opened_by) for line in lines if line.is_open],
         "may_sign": may(user, "sign_record", patient=patient),
         "may_lock": may(user, "lock_record", patient=patient),
     }
