@@ -7,13 +7,17 @@ import threading
 import time
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import expect
 
 # Named again here: Playwright's plugin is loaded after ours and would start a browser of its own.
 from config.pytest_stack import browser_type_launch_args  # noqa: F401
 from tests import factories
 from tests.processes import called, children_of
+
+# On two busy cores an answer takes its time; what comes at once does not wait for this.
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture
@@ -104,20 +108,25 @@ def as_user(client):
 
 @pytest.fixture(autouse=True)
 def nobody_writes_any_more(request):
-    """After a test with a browser, wait until the server has answered what the page sent last.
+    """After a test with other connections, wait until they have ended what they do.
 
-    A page that is closed sends what was typed last. A draft being saved while the tables are emptied would be
-    a deadlock, and its victim the next test: so all must be quiet for half a second, not at one glance.
+    A write while the tables are emptied would be a deadlock, and its victim the next test. A page that is
+    closed sends what was typed last: after a browser all must be quiet for half a second, not at one glance.
+    A worker that was killed has statements under way.
     """
-    if "live_server" not in request.fixturenames:
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None or not marker.kwargs.get("transaction"):
         yield
         return
     request.getfixturevalue("transactional_db")
     yield
+    quiet = 0.5 if "live_server" in request.fixturenames else 0
     end, quiet_since = time.monotonic() + 10, time.monotonic()
-    while time.monotonic() < min(end, quiet_since + 0.5):
+    while time.monotonic() < end:
         if _others_at_work():
             quiet_since = time.monotonic()
+        elif time.monotonic() >= quiet_since + quiet:
+            break
         time.sleep(0.05)
 
 
@@ -128,6 +137,13 @@ def _others_at_work():
             " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
         )
         return cursor.fetchone()[0]
+
+
+@pytest.fixture(scope="session")
+def playwright(playwright):
+    """While Playwright's event loop runs, Django has connections of its own for it, and ends none."""
+    yield playwright
+    connections.close_all()
 
 
 _CLOSES_WITHIN_SECONDS = float(os.environ.get("BROWSER_CLOSES_WITHIN", "60"))

@@ -1,5 +1,8 @@
 """What the kernel says of processes: who runs below whom, and who is gone. Linux."""
 
+import contextlib
+import os
+import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -35,6 +38,13 @@ def marked(mark: str) -> set[int]:
         except OSError:
             continue
     return found
+
+
+def kill_9(pids: Iterable[int]) -> None:
+    """Kill them all; who ended meanwhile, as a child does whose parent was killed first, is as dead."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def wait_until_gone(pids: Iterable[int], *, seconds: float) -> set[int]:

@@ -75,7 +75,7 @@ def kill(process: subprocess.Popen) -> None:
     process.wait()
 
 
-def wait_until(holds: Callable[[], object], *, seconds: float = 30) -> None:
+def wait_until(holds: Callable[[], object], *, seconds: float = 120) -> None:
     """Look again every tenth of a second until it holds."""
     end = time.monotonic() + seconds
     while not holds():

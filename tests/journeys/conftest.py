@@ -1,12 +1,14 @@
 """A small site on 1 Sep 2024 and browsers for its people; each story stands in a file of its own."""
 
 import os
+import re
 import signal
 
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
 from django.test import Client
+from playwright.sync_api import expect
 
 from tests.factories import PASSWORD
 from tests.web.scene import TODAY, make_scene
@@ -90,6 +92,7 @@ VALUES = {
 
 def typed_values(page):
     """Everything that stands in the text boxes of the form, by name."""
+    page.wait_for_load_state()
     return page.evaluate(
         """() => Object.fromEntries([...document.querySelectorAll('form.sheet input, form.sheet textarea')]
             .filter((box) => ['text', 'textarea'].includes(box.type) && box.value)
@@ -115,6 +118,18 @@ def fill_thirty(page):
 def shown(page):
     """The thirty as they stand in a form now."""
     return {name: text for name, text in typed_values(page).items() if name in THIRTY}
+
+
+def expect_shown(page, typed):
+    """The thirty stand in the form again, once it has come."""
+    expect(page.get_by_role("textbox", name="Comments")).to_have_value(typed["comments"])
+    assert shown(page) == typed
+
+
+def expect_all_kept(page):
+    """Everything typed so far is in the draft: a draft of the first half also says that it is saved."""
+    expect(page.locator("form[data-draft][data-draft-state=saved]")).to_have_count(1)
+    expect(page.locator("[data-draft-status]")).to_have_text(re.compile(r"Saved as draft \d\d:\d\d:\d\d"))
 
 
 THIRTY = {

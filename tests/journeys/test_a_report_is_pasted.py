@@ -84,7 +84,7 @@ def test_a_report_of_fifteen_rows_goes_into_the_record_and_nothing_is_dropped(li
 
     expect(page.get_by_text("13 of 15 rows are taken over, 2 left out by you.")).to_be_visible()
     assert not LabResult.objects.exists()
-    assert page.get_by_label("Platelets: Value").input_value() == "145"
+    expect(page.get_by_label("Platelets: Value")).to_have_value("145")
     expect(page.locator("#row-lab-ANC").get_by_text("Grade 2 (CTCAE v5), grade 1 (v6)")).to_be_visible()
     visit_date = page.get_by_role("group", name="Date of the visit")
     for part, text in (("Day", "30"), ("Month", "aug"), ("Year", "2024")):
@@ -119,8 +119,8 @@ def test_a_report_of_fifteen_rows_goes_into_the_record_and_nothing_is_dropped(li
     # The laboratory's units and ranges stand in the next patient's form; its own word is learned there.
     lab = Laboratory.objects.get()
     open_and_paste(page, live_server.url, second)
-    assert page.get_by_label("Platelets: Unit").input_value() == "10*3/uL"
-    assert page.get_by_label("Neutrophils: Lower limit of normal").input_value() == "1.8"
+    expect(page.get_by_label("Platelets: Unit")).to_have_value("10*3/uL")
+    expect(page.get_by_label("Neutrophils: Lower limit of normal")).to_have_value("1.8")
     becomes(page, "Neutro seg+stab").select_option("ANC")
     for name in ("Erythrozyten", "Hämolyse-Index"):
         becomes(page, name).select_option("leave")
@@ -130,4 +130,4 @@ def test_a_report_of_fifteen_rows_goes_into_the_record_and_nothing_is_dropped(li
     assert list(lab.names.values_list("name", "analyte")) == [("neutro seg stab", "ANC")]
 
     open_and_paste(page, live_server.url, second)
-    assert becomes(page, "Neutro seg+stab").input_value() == "ANC"
+    expect(becomes(page, "Neutro seg+stab")).to_have_value("ANC")

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from registry.models import LabResult, Visit
 from tests.factories import PASSWORD
-from tests.journeys.conftest import fill_thirty, shown, type_password, visit_of
+from tests.journeys.conftest import expect_shown, fill_thirty, type_password, visit_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -52,7 +52,7 @@ def test_the_page_locks_in_place_and_the_password_opens_it(open_page, settings, 
     type_password(page)
 
     expect(lock).to_have_count(0)
-    assert shown(page) == typed
+    expect_shown(page, typed)
     page.get_by_role("button", name="Save visit").click()
     saved(page, scene.patient, coordinator)
 
@@ -69,7 +69,7 @@ def test_a_form_sent_without_script_after_the_idle_time_is_there_after_the_passw
     expect(page.get_by_role("heading", name="Locked")).to_be_visible()
     assert not Visit.objects.filter(patient=scene.patient, code="M6").exists()
     type_password(page)
-    assert shown(page) == typed
+    expect_shown(page, typed)
     page.get_by_role("button", name="Save visit").click()
     saved(page, scene.patient, coordinator)
 
@@ -86,7 +86,7 @@ def test_a_form_sent_without_script_after_the_session_ended_is_there_after_signi
     page.get_by_label("User name").fill("coordinator")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
-    assert shown(page) == typed
+    expect_shown(page, typed)
     page.get_by_role("button", name="Save visit").click()
     saved(page, scene.patient, coordinator)
 
@@ -101,6 +101,6 @@ def test_saving_in_a_locked_session_asks_for_the_password_over_the_page(open_pag
     type_password(page)
 
     expect(page.get_by_role("dialog", name="Locked")).to_have_count(0)
-    assert shown(page) == typed
+    expect_shown(page, typed)
     page.get_by_role("button", name="Save visit").click()
     saved(page, scene.patient, coordinator)

@@ -8,6 +8,7 @@ stands in every_page.js.
 import os
 import re
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client, override_settings
 from django.utils import timezone
+from playwright.sync_api import Error as PlaywrightError
 from pytest_django.live_server_helper import LiveServer
 
 from tests.tables import rows_of
@@ -176,7 +178,9 @@ def product(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock(), override_settings(REGISTRY_TODAY=TODAY):
         server = LiveServer("localhost")
         try:
-            yield Product(server.url, make_whole_record())
+            made = Product(server.url, make_whole_record())
+            yield made
+            made.close()
         finally:
             server.stop()
             cache.clear()
@@ -221,6 +225,12 @@ class Product:
             found = self._windows[who, script] = Window(context)
         found.said.clear()
         return found
+
+    def close(self):
+        """Close the windows: for each line of a browser the server keeps a thread and its connection."""
+        for window in self._windows.values():
+            with suppress(PlaywrightError):  # a browser that was lost took its windows along
+                window.context.close()
 
     def _cookie(self, who):
         client = Client()
