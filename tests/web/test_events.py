@@ -246,3 +246,22 @@ def test_those_who_only_read_see_events_and_may_not_report(request, as_user, act
     assert "Save event" not in page.content.decode()
     assert person.post(address(event.patient), event_data()).status_code == 403
     assert person.post(follow_up_of(event), report_data()).status_code == 403
+
+
+def test_a_follow_up_asks_in_the_order_of_the_first_report(as_user, coordinator, scene):
+    person = as_user(coordinator)
+    event = scene.patient.adverse_events.get()
+    first = asked_in(person.get(f"/patients/{scene.patient.public_id}/events/"))
+    follow_up = asked_in(person.get(f"/patients/{scene.patient.public_id}/events/{event.pk}/follow-up/"))
+
+    both = [name for name in first if name in follow_up]
+
+    assert [name for name in follow_up if name in first] == both
+    assert {"term", "outcome", "grade", "relatedness", "code", "narrative"} <= set(both)
+
+
+def asked_in(answer):
+    """The names of a page's fields, each once, in their order."""
+    return list(
+        dict.fromkeys(re.findall(r'<(?:input|select|textarea)[^>]* name="([\w-]+)"', answer.content.decode()))
+    )

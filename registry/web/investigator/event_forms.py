@@ -194,7 +194,7 @@ class EventForm(RecordForm):
 
 
 class FollowUpForm(RecordForm):
-    """A later report; what is left empty stays as it was."""
+    """A later report, in the order of the first; what is left empty stays as it was."""
 
     number = forms.IntegerField(widget=forms.HiddenInput(), min_value=1)
     reported_on = PartsField(
@@ -202,7 +202,7 @@ class FollowUpForm(RecordForm):
         required=True,
         error_messages={"required": "Give the date of this report."},
     )
-    narrative = text("What is new?", hint=_NO_NAMES, widget=LongText(rows=5))
+    term = text("What happened, when it is now called otherwise", hint=_NO_NAMES)
     state = forms.ChoiceField(
         label="Does it still go on?",
         required=False,
@@ -210,8 +210,6 @@ class FollowUpForm(RecordForm):
         widget=Radios(attrs={"data_inline": True}),
     )
     ended_on = PartialPartsField(label="Ended on", help_text="Only when it is over. " + _PARTIAL)
-    outcome = select("Outcome now", event_lists.OUTCOMES, empty="Unchanged")
-    outcome_words = text("Outcome in words", hint="Sequelae, or how it is known.")
     grade = select("Grade now", code_lists.GRADES, empty="Unchanged")
     grade_scale = select("Scale of the grade", code_lists.GRADE_SCALES, empty="Unchanged")
     serious = forms.ChoiceField(
@@ -227,13 +225,15 @@ class FollowUpForm(RecordForm):
         choices=list(code_lists.SERIOUSNESS.items()),
         widget=Ticks(),
     )
+    outcome = select("Outcome now", event_lists.OUTCOMES, empty="Unchanged")
+    outcome_words = text("Outcome in words", hint="Sequelae, or how it is known.")
     relatedness = select("CAR T-cell product", code_lists.RELATEDNESS, empty="Unchanged")
     lymphodepletion_relatedness = select("Lymphodepletion", code_lists.RELATEDNESS, empty="Unchanged")
     other_drug_relatedness = select("Another medicine", code_lists.RELATEDNESS, empty="Unchanged")
     disease_relatedness = select("The disease itself", code_lists.RELATEDNESS, empty="Unchanged")
-    term = text("What happened, when it is now called otherwise", hint=_NO_NAMES)
     code_system = select("Code system", code_lists.CODE_SYSTEMS, empty="Not coded anew")
     code = text("Code", widget=TextInput("input--name"))
+    narrative = text("What is new?", hint=_NO_NAMES, widget=LongText(rows=5))
     kept_because = text(
         "Why is it right as written?", hint="Answers the questions asked above; kept with the report."
     )
