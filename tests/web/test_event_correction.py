@@ -291,8 +291,8 @@ def test_of_two_people_the_second_sees_the_other_answers(person, crs):
     assert answer.status_code == 409
     assert "Somebody corrected this report while you were typing" in page
     table = page.split("What your correction changes</h2>")[1].split("</table>")[0]
-    assert "Steroids given?" in table
-    assert "Tocilizumab or another anti-cytokine given?" in table
+    assert "Steroids given" in table
+    assert "Tocilizumab or another anti-cytokine given" in table
     assert CrsDetails.objects.get(event=crs).tocilizumab_given is None
 
 

@@ -1,6 +1,7 @@
 """The form of an event in a real browser: only the questions of its category, readable wide and narrow."""
 
 import re
+from datetime import date
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -109,6 +110,44 @@ def test_the_page_of_an_event_and_its_follow_up_read_well(browse, coordinator, s
     page.get_by_role("link", name=re.compile("^Follow up")).first.click()
     page.get_by_text("Change the answers").click()
 
+    reads_well(page)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_answers_and_a_grade_are_corrected_with_the_reason_and_read_well(browse, coordinator, scene, width):
+    event = factories.make_event(
+        patient=scene.patient,
+        category="crs",
+        term="Fever",
+        started_on="2024-03-05",
+        aware_on=date(2024, 3, 6),
+        grade=2,
+        grade_scale="ASTCT",
+    )
+    facts = {"has_fever": True, "hypotension": "no_vasopressor", "hypoxia": "none", "computed_grade": 2}
+    CrsDetails.objects.create(
+        event=event, patient=scene.patient, number=0, entered_at=factories.NIGHT, origin="form", **facts
+    )
+    page = browse(user=coordinator, path=f"{events_of(scene.patient)}{event.pk}/correct/", width=width)
+    expect(page.get_by_role("heading", name=TITLES["crs"], level=2)).to_be_visible()
+    expect(page.get_by_role("heading", name=TITLES["infection"], level=2)).to_be_hidden()
+    reads_well(page)
+
+    page.get_by_label("Grade", exact=True).select_option("3")
+    page.get_by_label("Why was the report wrong?").fill("The chart of the night came later.")
+    page.get_by_role("button", name="Save the correction").click()
+    asked = page.get_by_role("link", name="The answers compute grade 2, and grade 3 is given.")
+    expect(asked).to_be_visible()
+    reads_well(page)
+
+    asked.click()
+    page.keyboard.type("Seen by the intensivist at night.")
+    page.get_by_role("button", name="Check without saving").click()
+    expect(page.get_by_text("The correction can be kept as it stands.")).to_be_visible()
+    reads_well(page)
+
+    page.get_by_role("button", name="Save the correction").click()
+    expect(page.get_by_text("computed: grade 2. Another is given: Seen by the intensivist")).to_be_visible()
     reads_well(page)
 
 

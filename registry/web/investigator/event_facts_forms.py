@@ -294,7 +294,7 @@ def facts_lines(facts: Facts | None) -> list[tuple[str, str]]:
     for name in (name for group in form.groups for name in group):
         value = getattr(facts, name)
         if value not in (None, "", ()):
-            found.append((str(form.fields[name].label), _words(form.fields[name], name, value)))
+            found.append((_read_label(form, name), _words(form.fields[name], name, value)))
     return found
 
 
@@ -320,8 +320,15 @@ def answers_in_words(
     for name in (name for group in form.groups for name in group if name in new):
         one, other = (_words(form.fields[name], name, told.get(name)) for told in (old, new))
         if one != other:
-            said.append((str(form.fields[name].label), one, other))
+            said.append((_read_label(form, name).removesuffix("?"), one, other))
     return said
+
+
+def _read_label(form: FactsForm, name: str) -> str:
+    """The question as it reads where nobody is asked: `below` is nothing there."""
+    return (
+        "Why another grade than the computed one" if name == "grade_reason" else str(form.fields[name].label)
+    )
 
 
 def _words(field: forms.Field, name: str, value: Any) -> str:
