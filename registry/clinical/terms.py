@@ -4,6 +4,7 @@ Source: `codelists/malignancy_terms.toml`, which says where its lines come from 
 languages are looked for in every text: sites do not say in which language they write.
 """
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ CLASSES: tuple[MalignancyClass, ...] = (
     "unspecified",
 )
 _LOOK_ALIKE = "look-alike"
+_TIMES = re.compile(r"x\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class _TermList:
     terms: PhraseBook
     abbreviations: PhraseBook
     near: Mapping[str, PhraseBook]
+    alone: frozenset[str]
     classes: Mapping[str, MalignancyClass]
     generic: frozenset[str]
     refinements: tuple[_Refinement, ...]
@@ -98,7 +101,9 @@ def find_terms(*, text: str) -> Reading:
         match
         for book in (terms.terms, terms.abbreviations)
         for match in book.find(tokens=tokens)
-        if match.phrase not in terms.near or _beside(terms.near[match.phrase], match, tokens)
+        if match.phrase not in terms.near
+        or _beside(terms.near[match.phrase], match, tokens)
+        or (match.phrase in terms.alone and _is_alone(match, tokens))
         if match.label != _LOOK_ALIKE or _is_in_one_piece(match, tokens, terms.inverted)
     ]
     kept = longest(matches=found, preferred=_LOOK_ALIKE)
@@ -126,6 +131,12 @@ def _hit(match: Match, terms: _TermList, tokens: Sequence[Token], near: Sequence
         malignancy_class=_refined(terms.classes[match.label], match, terms, tokens, near),
         is_generic=match.phrase in terms.generic,
     )
+
+
+def _is_alone(match: Match, tokens: Sequence[Token]) -> bool:
+    """Whether a text says nothing but the abbreviation, as a verbatim term does: *BCC*, *SCC x2*, *MM?*."""
+    others = (token for at, token in enumerate(tokens) if not match.first <= at <= match.last)
+    return all(token.folded in "?;" or _TIMES.fullmatch(token.folded) for token in others)
 
 
 def _is_in_one_piece(match: Match, tokens: Sequence[Token], inverted: frozenset[str]) -> bool:
@@ -202,6 +213,12 @@ def _term_list() -> _TermList:
             for near in (PhraseBook(phrases=[(phrase, "") for phrase in entry["near"]], sets=sets),)
             for text in (entry["text"], *([entry["text"].lower()] if "any_case" in entry else ()))
         },
+        alone=frozenset(
+            text
+            for entry in abbreviations
+            if "alone" in entry
+            for text in (entry["text"], *([entry["text"].lower()] if "any_case" in entry else ()))
+        ),
         classes={kind: kind for kind in CLASSES},
         generic=frozenset(phrase for language in languages for phrase in language["generic"]),
         refinements=tuple(

@@ -23,6 +23,7 @@ PARTS = (
     "fourth_held_out",
     "fifth_held_out",
     "sixth_held_out",
+    "seventh_held_out",
 )
 RAISED = ("kept", "uncertain")
 LEAST_RECALL = Fraction(98, 100)

@@ -83,6 +83,57 @@ def test_a_denial_reaches_only_what_it_denies(text, dropped):  # MAL-4
     assert judged(text)[0].dropped == dropped
 
 
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
+        ("No clinical or radiological evidence of residual nodal or splenic lymphoma", ["negated"]),
+        ("No clinical or radiological evidence, on the last scan of this year, of lymphoma", [None]),
+        ("No fever of unknown origin, night sweats, cough or lymphoma", [None]),
+    ],
+)
+def test_the_noun_that_a_denial_denies_is_part_of_it(text, dropped):  # MAL-4
+    assert [hit.dropped for hit in judged(text)] == dropped
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
+        ("No lymphoma, sarcoma, melanoma, myeloma, carcinoma, glioma or seminoma", ["negated"] * 7),
+        (
+            "No lymphoma, sarcoma, melanoma, myeloma, carcinoma, glioma, found a seminoma",
+            ["negated"] * 6 + [None],
+        ),
+        ("Lymphoma, sarcoma or melanoma", [None] * 3),
+        ("No fever; lymphoma or melanoma", [None] * 2),
+    ],
+)
+def test_a_list_of_terms_is_denied_to_its_end(text, dropped):  # MAL-4
+    assert [hit.dropped for hit in judged(text)] == dropped
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("No lymphoma, but it cannot be excluded", "uncertain"),
+        ("No lymphoma, but infection cannot be excluded", "negated"),
+        ("The suspicion of lymphoma was not confirmed", "negated"),
+        ("Lymphoma not confirmed yet", "uncertain"),
+        ("The biopsy was able to rule out lymphoma", "negated"),
+        ("The biopsy was not able to rule out lymphoma", "uncertain"),
+        ("La biopsie a permis d'éliminer un lymphome", "negated"),
+        ("La biopsie n'a pas permis d'éliminer un lymphome", "uncertain"),
+        ("Se pudo descartar linfoma", "negated"),
+        ("No se pudo descartar linfoma", "uncertain"),
+        ("Nach Ausschluss einer Infektion wurde ein Lymphom diagnostiziert", "kept"),
+        ("Ausschluss eines Lymphoms", "negated"),
+        ("FA: Lymphom", "someone_else"),
+        ("AF and lymphoma", "kept"),
+    ],
+)
+def test_what_stays_open_is_told_from_what_is_settled(text, said):  # MAL-4, MAL-5
+    assert said_of(text)[0] == said
+
+
 def test_metastases_are_denied_and_not_their_carcinoma():  # MAL-4
     assert [hit.dropped for hit in judged("No metastases from the carcinoma")] == ["negated", None]
 

@@ -54,6 +54,11 @@ def test_a_look_alike_hides_no_other_hit_of_the_text(text, words):  # MAL-3
         ("ET al.", []),
         ("BCC of the nose", ["BCC"]),
         ("BCC 5 per µL", []),
+        ("BCC", ["BCC"]),
+        ("SCC x2", ["SCC"]),
+        ("MM?", ["MM"]),
+        ("UC", []),
+        ("CBC", []),
         ("MM 4 mm", []),
         ("MM with plasma cells", ["MM"]),
     ],
@@ -106,3 +111,20 @@ def test_no_phrase_is_both_a_term_and_a_look_alike():  # MAL-3
         named = {phrase for group in content[language]["terms"].values() for phrase in group}
         assert named.isdisjoint(content[language]["look_alikes"])
         assert named >= set(content[language]["generic"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Metastatic abscess", []),
+        ("Liver metastasis, abscess drained", ["metastasis"]),
+        ("Inflammation: non, cancer: oui", ["cancer"]),
+        ("Hypertension, malignant", []),
+        ("Cancer gene panel", []),
+        ("Cancer généralisé", ["Cancer"]),
+        ("Sospechosa para neoplasia", ["neoplasia"]),
+        ("Longue lutte contre le cancer", ["cancer"]),
+    ],
+)
+def test_a_look_alike_stands_in_one_piece_and_in_its_language(text, words):  # MAL-3
+    assert words_in(text) == words
