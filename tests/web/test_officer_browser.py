@@ -116,6 +116,18 @@ def test_the_first_alert_is_in_sight_on_a_telephone(browse, officer, record):
     assert page.locator("table.alerts tbody tr").first.bounding_box()["y"] < 550
 
 
+def test_the_words_of_a_plot_are_read_in_forced_colours_on_black(browse, officer, record):
+    page = browse(user=officer, path=page_of(alert=alert_of(patient=record)), width=1280)
+
+    page.emulate_media(forced_colors="active", color_scheme="dark")
+
+    page_words = page.evaluate("getComputedStyle(document.body).color")
+    words = page.evaluate("[...document.querySelectorAll('.plot text')].map(t => getComputedStyle(t).fill)")
+    assert page_words == "rgb(255, 255, 255)"
+    assert len(words) > 10
+    assert set(words) == {page_words}
+
+
 def test_the_review_page_prints_on_one_page(browse, officer, record, tmp_path):
     page = browse(user=officer, path=page_of(alert=alert_of(patient=record)), width=1280)
 
