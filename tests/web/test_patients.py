@@ -212,6 +212,16 @@ def test_the_course_shows_counts_against_their_limit_and_what_happened(as_user, 
     assert "Cytokine release syndrome, grade 2, day 3, 4 Mar 2024" in course
 
 
+def test_a_low_count_under_growth_factor_is_drawn_full(as_user, coordinator, scene):  # CYT-3
+    factories.make_support(patient=scene.patient, given_on=date(2024, 3, 15), kind="g_csf")
+    for on, value in ((date(2024, 3, 16), "1.9"), (date(2024, 3, 18), "0.9")):
+        factories.make_result(patient=scene.patient, collected_on=on, value=value)
+
+    page = as_user(coordinator).get(f"/patients/{scene.patient.public_id}/?days=all").content.decode()
+
+    assert page.count("plot__point--lifted") == 1
+
+
 @pytest.mark.parametrize(
     ("today", "chosen"),
     [

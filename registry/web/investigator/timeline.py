@@ -155,7 +155,10 @@ class _Writer:
         if result.comparator:
             return "below" if result.comparator == "<" else "above"
         lineage = next((each for each in LINEAGES if each == result.analyte), None)
-        hidden = CountLimits().hidden_days_by_support(lineage) if lineage else {}
+        limits = CountLimits()
+        if lineage and result.value < limits.low_below(lineage):
+            return "value"  # a low count is low whether supported or not (rules.md CYT-3)
+        hidden = limits.hidden_days_by_support(lineage) if lineage else {}
         is_lifted = any(
             0 <= (result.collected_on - support.given_on).days <= hidden[support.kind]
             for support, _ in self._file.supports
