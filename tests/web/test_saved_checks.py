@@ -6,6 +6,7 @@ import pytest
 
 from registry.clock import now
 from registry.models import Heartbeat, WaitingEvaluation
+from tests import factories
 from tests.web.scene import visit_data
 from tests.web.test_events import event_data
 
@@ -113,3 +114,13 @@ def test_an_event_is_recorded_and_its_message_says_how_the_checks_stand(
     assert "Recorded: Lymphoma." in page
     assert ("Alert checks are delayed" in page) is is_absent
     assert ("The checks are running on it." in page) is not is_absent
+
+
+def test_a_screened_patient_is_not_said_to_be_checked(person, scene):  # G-3: in no rule's scope
+    screened = factories.make_patient(site=scene.patient.site, code="VIE-0099", enrolled_on=None)
+
+    page = person.post(f"/patients/{screened.public_id}/events/", event_data(), follow=True)
+
+    said = page.content.decode()
+    assert "It is saved; alert checks begin when the patient is enrolled." in said
+    assert "The checks are running on it." not in said
