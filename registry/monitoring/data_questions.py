@@ -30,6 +30,7 @@ from registry.clinical.analytes import ANALYTES
 from registry.clinical.facts import BLOOD_COUNT, Fact
 from registry.clinical.plausibility import Reported, unlikely
 from registry.clinical.spoken_dates import spoken
+from registry.clinical.study_days import study_day
 from registry.clinical.units import LabValue, NotANumber, read_value
 from registry.clinical.visit_windows import UNSCHEDULED
 
@@ -51,6 +52,11 @@ class VisitSeen:
     new_malignancy: bool | None
     not_done: frozenset[str] = frozenset()
     is_remote: bool = False
+
+    @property
+    def when(self) -> str:
+        """`4 Apr 2024 (day 34)`."""
+        return f"{spoken(self.visited_on)} (day {study_day(self.visited_on, day_zero=self.day_zero)})"
 
     def fact(self, field: str) -> Fact:
         """A field of this visit."""
@@ -123,7 +129,7 @@ def _new_malignancy_unanswered(record: RecordSeen, on: date) -> Iterator[tuple[F
         yield (
             latest.fact("new_malignancy"),
             f"visited {latest.visited_on}",
-            f"The visit of {spoken(latest.visited_on)} says neither yes nor no to a new malignancy. "
+            f"The visit of {latest.when} says neither yes nor no to a new malignancy. "
             "Was there a new malignancy since the visit before?",
         )
 
@@ -174,7 +180,7 @@ def _visit_without_blood_count(record: RecordSeen, on: date) -> Iterator[tuple[F
     yield (
         latest.fact(BLOOD_COUNT),
         f"visited {latest.visited_on}",
-        f"The visit of {spoken(latest.visited_on)} brought no neutrophils, platelets or haemoglobin. "
+        f"The visit of {latest.when} brought no neutrophils, platelets or haemoglobin. "
         "Enter the results, or mark them as not done with the reason.",
     )
 

@@ -230,7 +230,7 @@ def test_the_command_for_one_patient_and_in_words(site, capsys):
     said = capsys.readouterr().out
     assert "prolonged_over_days: 21 instead of 28" in said
     assert "1 of 1 patients judged, 0 failures; 1 gained (1 certain), 0 lost (0 certain), 0 changed" in said
-    assert "gained patient VIE-0008: ANC certain medium 2024-03-06 to 2024-03-31" in said
+    assert "gained patient VIE-0008: ANC, certain, severity medium, 2024-03-06 to 2024-03-31" in said
     assert "VIE-0007" not in said
 
 

@@ -201,3 +201,12 @@ def test_a_count_said_not_to_be_done_is_not_asked_for(not_done, is_asked):
     record = RecordSeen(visits=(visit(date(2024, 6, 2), not_done=not_done),))
 
     assert bool(asked(record, of=NO_COUNT)) is is_asked
+
+
+def test_a_question_about_a_visit_names_its_day():
+    record = RecordSeen(visits=(visit(date(2024, 6, 2), new_malignancy=None),))
+
+    texts = [question.text for question in data_questions(record=record, on=TODAY)]
+
+    assert len(texts) == 2
+    assert all(text.startswith("The visit of 2 Jun 2024 (day 93) ") for text in texts)

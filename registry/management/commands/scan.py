@@ -123,4 +123,4 @@ class Command(RefusingCommand):
 
 def _words(finding: Finding) -> str:
     span = f"{finding.first_on or 'onset unknown'} to {finding.last_on}"
-    return f"{finding.subject} {finding.certainty} {finding.severity} {span}"
+    return f"{finding.subject}, {finding.certainty}, severity {finding.severity}, {span}"
