@@ -14,6 +14,7 @@ from registry.access.roles import holders
 from registry.access.scope import Rows
 from registry.clinical.visit_windows import UNSCHEDULED
 from registry.models import (
+    AdverseEvent,
     LabResult,
     Membership,
     Patient,
@@ -262,6 +263,9 @@ def _pending(target: Target) -> QuerySet[Question]:
             key=Concat(Value("result:"), Cast("pk", TextField()), output_field=TextField())
         )
         about = Q(fact=form) | Q(fact__startswith=f"{form}:") | Q(fact__in=results)
+        # The first reports that were told at it are closed with it.
+        for event_id in AdverseEvent.objects.filter(visit=visit).values_list("event_id", flat=True):
+            about |= Q(fact=f"event:{event_id}") | Q(fact__startswith=f"event:{event_id}:")
         return pending.filter(about, patient=visit.patient_id)
     if target.patient is not None:
         return pending.filter(patient=target.patient)

@@ -320,6 +320,20 @@ class TestLocking:
         with pytest.raises(LockRefused):
             locked(visit, by=manager, level="patient")
 
+    @pytest.mark.parametrize("field", ["", ":grade"])
+    def test_a_question_about_an_event_holds_back_the_visit_that_told_of_it(self, visit, manager, field):
+        told = factories.make_event(patient=visit.patient, visit=visit)
+        ask(visit, fact=f"event:{told.event_id}{field}")
+
+        with pytest.raises(LockRefused, match="1 question is still open"):
+            locked(visit, by=manager)
+
+    def test_a_question_about_an_event_by_itself_holds_no_visit_back(self, visit, manager):
+        factories.make_event(patient=visit.patient, visit=visit, event_id="AE-1")
+        ask(visit, fact=f"event:{factories.make_event(patient=visit.patient, event_id='AE-12').event_id}")
+
+        assert locked(visit, by=manager).level == "visit"
+
     def test_what_is_locked_is_not_locked_twice(self, visit, manager):
         locked(visit, by=manager)
         with pytest.raises(LockRefused, match="locked already"):
