@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from registry.access.roles import require
+from registry.access.scope import Rows, acting
 from registry.actions.evaluations import nudge
 from registry.actions.laboratory import lock_patient
 from registry.actions.locks import refuse_if_locked
@@ -209,6 +210,12 @@ def _latest_record_on(patient: Patient) -> date | None:
         ),
     )
     return max((found["on"] for found in latest if found["on"] is not None), default=None)
+
+
+def id_problems(*, site: Site, code: str) -> list[Problem]:
+    """Return why the id cannot be given to a new patient: the study has it, at whatever site."""
+    with acting(rows=Rows(studies=frozenset({site.study_id}))):
+        return _check_is_new(study_id=site.study_id, code=code)
 
 
 def _check_is_new(*, study_id: int, code: str) -> list[Problem]:

@@ -1,5 +1,6 @@
 """The pages of consent, enrolment, infusions, the end of follow-up and transfer."""
 
+import re
 from datetime import date
 from uuid import uuid4
 
@@ -331,6 +332,31 @@ def test_an_id_that_is_taken_is_refused_beside_it(person, site, patient, product
 
     assert answer.status_code == 422
     assert "The study has a patient VIE-0001 already" in answer.content.decode()
+
+
+def test_an_id_that_is_taken_is_said_before_anything_is_typed_again(person, site, patient, product):
+    data = enrol_data(site, product=str(product.pk), patient_id="VIE-0001", birth_year="1960")
+
+    answer = person.post("/patients/enrol/", data)
+
+    assert answer.status_code == 422
+    assert "The study has a patient VIE-0001 already" in answer.content.decode()
+
+
+def test_what_is_missing_of_a_patient_is_said_in_words_from_the_top_of_the_page_down(person, site, version):
+    missing = {"patient_id": "", "sex": "", "diagnosis": "", "cohort": "", "infused_on_day": "40"}
+
+    answer = person.post("/patients/enrol/", enrol_data(site, consent_version=str(version.pk), **missing))
+
+    summary, page = answer.content.decode().split("<h1", 1)
+    led_to = re.findall(r'href="#(id_[a-z_]+)', summary)
+    assert "Give the subject ID." in summary
+    assert "Choose the sex." in summary
+    assert "Choose the disease." in summary
+    assert "Give the day on which the consent was given." in summary
+    assert "It must be given" not in summary
+    assert len(led_to) >= 6
+    assert led_to == sorted(led_to, key=lambda name: page.index(f'id="{name}'))
 
 
 def test_a_coordinator_cannot_enrol_at_another_site(person, other_site_place, product):

@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 
 from registry.access.gates import enter, get_patient, get_user
 from registry.actions.admission import LikelyTwin, admit_patient, twin_words, twins_of
-from registry.actions.enrolment import end_follow_up, record_infusion
+from registry.actions.enrolment import end_follow_up, id_problems, record_infusion
 from registry.actions.refused import RecordRefused
 from registry.clinical import code_lists
 from registry.clinical.spoken_dates import spoken
@@ -64,6 +64,10 @@ def enrol(request: HttpRequest) -> HttpResponse:
         return _enrol_page(request, form, status=NOT_ACCEPTED)
     twins = twins_of(site=form.cleaned_data["site"], entry=form.entry(), infusion=form.infusion())
     if request.POST.get("step") != "save":
+        # At the end it is not asked here: the same form sent twice finds the patient whom it made.
+        form.add_problems(id_problems(site=form.cleaned_data["site"], code=form.entry().patient_id))
+        if form.errors:
+            return _enrol_page(request, form, status=NOT_ACCEPTED)
         return _enrol_page(request, form, is_checked=True, twins=twins)
     if not form.check_again():
         return _enrol_page(request, form, is_checked=True, twins=twins, status=NOT_ACCEPTED)

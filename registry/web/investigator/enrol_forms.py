@@ -22,6 +22,12 @@ from registry.web.investigator.fields import Radios, RecordForm, TextInput, Tick
 
 _ANSWERS = {"yes": "Yes", "no": "No", "": "Not known"}
 _AS_BOOLEAN = {"yes": True, "no": False}
+_MISSING = {
+    "patient_id": "Give the subject ID.",
+    "sex": "Choose the sex.",
+    "diagnosis": "Choose the disease.",
+    "consent_on": "Give the day on which the consent was given.",
+}
 _AGAIN = "Type it once more from the source, without looking up."
 
 
@@ -140,6 +146,12 @@ class InfusionForm(InfusionFields):
 class EnrolForm(InfusionFields):
     """A new patient with consent and, where it was given, the first infusion."""
 
+    # As on the page: the summary of errors leads from the top down.
+    field_order = (
+        *("site", "patient_id", "sex", "birth_year"),
+        *("diagnosis", "disease_onset_year", "failed_therapies", "organs_at_baseline", "prior_malignancy"),
+        *("consent_version", "consent_on", "consent_scopes", "cohort", "enrolled_on", "index_date"),
+    )
     site: Any = forms.ModelChoiceField(label="Site", queryset=None, empty_label=None)
     patient_id = text("Subject ID", hint="As the site assigns it. No initials, no date of birth.")
     sex = select("Sex", code_lists.SEXES)
@@ -212,6 +224,7 @@ class EnrolForm(InfusionFields):
         site: Site | None = cleaned.get("site")
         if site is None:
             return cleaned
+        self._say_what_is_missing()
         on_site = today(time_zone=site.time_zone)
         facts = {name: value for name, value in self._facts().items() if name != "prior_malignancy"}
         self.add_problems(
@@ -222,6 +235,13 @@ class EnrolForm(InfusionFields):
         )
         self._judge_consent(site, on_site)
         return cleaned
+
+    def _say_what_is_missing(self) -> None:
+        """In a person's words; the checks of a file speak of its columns and codes."""
+        for name, words in _MISSING.items():
+            is_asked = name != "consent_on" or self.cleaned_data.get("consent_version") is not None
+            if is_asked and not self.cleaned_data.get(name) and not self.has_error(name):
+                self.add_error(name, words)
 
     def _judge_consent(self, site: Site, on_site: date) -> None:
         found = self.cleaned_data
