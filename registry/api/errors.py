@@ -143,6 +143,12 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.ValidationError, "malformed-request"),
 )
 
+# Where the framework says what is wrong and not what would do.
+_SAID = {
+    "key-required": "No key was given. Send the header Authorization: Bearer <key>.",
+    "not-acceptable": "The header Accept leaves out application/json, the only form here. Ask for that.",
+}
+
 
 def _read(exc: Exception) -> tuple[str, int, str, dict[str, Any]]:
     """Give type, status, detail and further members. What we did not foresee says nothing of its inside."""
@@ -155,7 +161,7 @@ def _read(exc: Exception) -> tuple[str, int, str, dict[str, Any]]:
         return exc.kind, exc.status_code, str(exc.detail), exc.members
     for raised, kind in _KINDS:
         if isinstance(exc, raised) and isinstance(exc, exceptions.APIException):
-            return kind, exc.status_code, _words(exc.detail), {}
+            return kind, exc.status_code, _SAID.get(kind) or _words(exc.detail), {}
     return (
         "internal-error",
         status.HTTP_500_INTERNAL_SERVER_ERROR,

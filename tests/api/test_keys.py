@@ -29,6 +29,7 @@ def test_no_key_is_refused_and_told_how(client, study):
     response = client.get("/api/v1/patients/")
 
     assert refused_as(response) == (401, "key-required")
+    assert response.json()["detail"] == "No key was given. Send the header Authorization: Bearer <key>."
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
 
 

@@ -53,7 +53,10 @@ def test_head_and_options_are_answered(client, new_key, record, method):
 
 @pytest.mark.parametrize("accept", ["text/csv", "text/html", "application/xml", "nonsense"])
 def test_another_form_than_json_is_refused(ask, record, accept):
-    assert problem_of(ask("patients/", headers={"Accept": accept})) == "not-acceptable"
+    response = ask("patients/", headers={"Accept": accept})
+
+    assert problem_of(response) == "not-acceptable"
+    assert "application/json" in response.json()["detail"]
 
 
 @pytest.mark.parametrize(
