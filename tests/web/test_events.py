@@ -248,6 +248,16 @@ def test_those_who_only_read_see_events_and_may_not_report(request, as_user, act
     assert person.post(follow_up_of(event), report_data()).status_code == 403
 
 
+def test_after_a_withdrawal_the_page_says_which_events_can_still_be_recorded(as_user, coordinator, scene):
+    scene.patient.follow_up_ended_on = date(2024, 8, 1)
+    scene.patient.follow_up_end_reason = "withdrawal"
+    scene.patient.save(update_fields=["follow_up_ended_on", "follow_up_end_reason"])
+
+    page = as_user(coordinator).get(f"/patients/{scene.patient.public_id}/events/").content.decode()
+
+    assert "Consent to follow-up was withdrawn on day 153, 1 Aug 2024. An event that began by then" in page
+
+
 def test_a_follow_up_asks_in_the_order_of_the_first_report(as_user, coordinator, scene):
     person = as_user(coordinator)
     event = scene.patient.adverse_events.get()
