@@ -405,6 +405,24 @@ def test_new_answers_about_a_crs_compute_its_grade_anew(person, patient):
     assert chain_of(event=event).now.grade == 4
 
 
+def test_a_follow_up_that_gives_a_higher_grade_than_the_answers_compute_says_why(person, patient):
+    person.post(address(patient), sent("crs", **CRS))
+    event = new_event(patient)
+    follow_up = f"{address(patient)}{event.pk}/follow-up/"
+
+    refused = person.post(follow_up, followed(event, **CRS, grade="4"))
+    page = refused.content.decode()
+    assert refused.status_code == 422
+    assert "The answers compute grade 3, and grade 4 is given. Change the answers if it got worse" in page
+    assert "<details open><summary>Change the answers" in page
+
+    why = {"crs-grade_reason": "Bilevel pressure for an hour."}
+    assert person.post(follow_up, followed(event, **CRS, **why, grade="4")).status_code == 302
+    assert CrsDetails.objects.get(event=event, number=1).grade_reason == why["crs-grade_reason"]
+    grade = person.get(f"{address(patient)}{event.pk}/").content.decode().split("<dt>Grade</dt>")[1]
+    assert "Another is given: Bilevel pressure for an hour." in grade.split("</div>")[0]
+
+
 def test_answers_left_as_they_are_make_no_new_version(person, patient):
     person.post(address(patient), sent("crs", **CRS))
     event = new_event(patient)

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from django.utils.html import escape
 
-from registry.models import AdverseEventFollowUp, Visit, VisitNewEvents
+from registry.models import AdverseEvent, AdverseEventFollowUp, CrsDetails, Visit, VisitNewEvents
 from registry.queries.event_chain import chain_of
 from tests import factories
 from tests.web.scene import visit_data
@@ -199,3 +199,31 @@ def test_whatever_address_says_where_somebody_came_from(person, scene, after):
     answer = person.get(f"/patients/{scene.patient.public_id}/events/", {"after": after, "day_zero": "x"})
 
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(("grade", "is_taken"), [("1", True), ("2", True), ("3", False)])
+def test_a_grade_above_the_computed_one_is_sent_to_a_report_with_room_for_the_reason(
+    person, scene, event, grade, is_taken
+):
+    """The answers are of the worst there was: a lower grade is its course."""
+    AdverseEvent.objects.filter(pk=event.pk).update(category="crs", grade=2, grade_scale="ASTCT")
+    CrsDetails.objects.create(
+        event=event,
+        patient=scene.patient,
+        number=0,
+        has_fever=True,
+        hypotension="no_vasopressor",
+        hypoxia="none",
+        computed_grade=2,
+        entered_at=factories.NIGHT,
+        origin="form",
+    )
+    typed = {f"ongoing-{event.pk}-state": "yes", f"ongoing-{event.pk}-grade": grade}
+
+    answer = person.post(address(scene.patient), visit_data(**typed))
+
+    assert answer.status_code == (302 if is_taken else 422)
+    if not is_taken:
+        page = answer.content.decode()
+        assert "The answers compute grade 2, and grade 3 is given. Leave it unchanged here" in page
+        assert f'href="#id_ongoing-{event.pk}-grade"' in page
