@@ -85,6 +85,7 @@ class _Sentences:
         self._places = {hit.first: at for at, hit in enumerate(reading.hits)}
         # What denies each term judged so far: a list goes on from one to the next.
         self._denied: dict[int, str | None] = {}
+        self._carried: list[_Cue] | None = None
         self._own = {at for hit in reading.hits for at in range(hit.first, hit.last + 1)}
         self._found: dict[str, list[_Cue]] = {}
         self._matched = self.list.find(tokens=self.tokens)
@@ -136,6 +137,7 @@ class _Sentences:
                 and not self._statement_between(cue, hit)
                 and not self._doubt_between(cue, hit)
                 and not self._closed_by_a_verb(cue, hit)
+                and not self._is_taken_back(cue, hit)
                 and not self._belongs_to_earlier_term(cue, hit)
                 and not self._is_part_of_a_compound(cue)
                 and not self._in_another_clause(cue, hit)
@@ -146,7 +148,9 @@ class _Sentences:
 
     def _denials(self) -> Iterable[_Cue]:
         """Return the denials, each with the noun it denies first: *no clinical or biochemical sign of*."""
-        return (replace(cue, last=self._carried_to(cue)) for cue in self._cues("negated"))
+        if self._carried is None:
+            self._carried = [replace(cue, last=self._carried_to(cue)) for cue in self._cues("negated")]
+        return self._carried
 
     def _carried_to(self, cue: _Cue) -> int:
         tokens, words = self.tokens, self.list.words
@@ -421,6 +425,21 @@ class _Sentences:
         )
         return not words["verbs"].isdisjoint(between[denied + 1 :])
 
+    def _is_taken_back(self, cue: _Cue, hit: TermHit) -> bool:
+        """Whether *but* tells what became of a denied term: *lymphoma was not suspected but found*."""
+        tokens, words = self.tokens, self.list.words
+        for end in self._ends:
+            if (
+                not hit.last < cue.last < end.first
+                or tokens[end.first].sentence != tokens[hit.first].sentence
+            ):
+                continue
+            small = words["auxiliaries"] | words["pronouns"]
+            then = (token.folded for token in tokens[end.last + 1 :])
+            if next((word for word in then if word not in small), "") in words["statements"]:
+                return True
+        return False
+
     def _doubt_between(self, cue: _Cue, hit: TermHit) -> bool:
         """Whether the term belongs to an uncertain word after the cue: *no fever, possible lymphoma*.
 
@@ -502,6 +521,14 @@ class _Sentences:
                 _Cue(match.first, match.last, *side_and_reach(label=match.label))
                 for match in self._matches(kind, masks=masks)
             ]
+            # What opens a longer cue of what follows says nothing of what went before: *lymphoma, negative
+            # for EBV*, *basal cell carcinoma, history of sunburn*.
+            opening = [cue for cue in cues if cue.side == "before"]
+            cues = [
+                cue
+                for cue in cues
+                if cue.side != "after" or not any(_covers(longer, cue) for longer in opening)
+            ]
             # The longest first, so that who asks reads `no evidence of` rather than `no`.
             self._found[kind] = sorted(cues, key=lambda cue: (cue.first - cue.last, cue.first))
         return self._found[kind]
@@ -522,7 +549,7 @@ class _Sentences:
         return written(tokens=self.tokens, first=cue.first, last=cue.last)
 
 
-def _covers(other: Match, match: Match) -> bool:
+def _covers(other: Match | _Cue, match: Match | _Cue) -> bool:
     """Whether another phrase lies over a cue and is longer: *no longer* over *no*."""
     overlaps = other.first <= match.last and match.first <= other.last
     return overlaps and other.last - other.first > match.last - match.first

@@ -24,6 +24,7 @@ PARTS = (
     "fifth_held_out",
     "sixth_held_out",
     "seventh_held_out",
+    "eighth_held_out",
 )
 RAISED = ("kept", "uncertain")
 LEAST_RECALL = Fraction(98, 100)
