@@ -22,7 +22,7 @@ class LikelyTwin(RuntimeError):
     """Somebody with these facts is enrolled already; `twins` says who. A reason lets it go on."""
 
     def __init__(self, twins: Twins):
-        super().__init__(len(twins.own) + twins.elsewhere_count)
+        super().__init__(len(twins.own) + twins.elsewhere_count + len(twins.alike))
         self.twins = twins
 
     @property
@@ -38,6 +38,9 @@ def twin_words(twins: Twins) -> str:
         said.append(f"A patient with these facts is enrolled at your site: {codes}.")
     if twins.elsewhere_count:
         said.append("A patient with these facts is enrolled at another site: ask the data manager.")
+    if twins.alike:
+        codes = ", ".join(patient.code for patient in twins.alike)
+        said.append(f"The subject ID is written nearly as that of a patient of your site: {codes}.")
     return " ".join(said)
 
 
@@ -45,6 +48,7 @@ def twins_of(*, site: Site, entry: EnrolmentEntry, infusion: InfusionEntry | Non
     """Return who may be the same person as the one to be enrolled."""
     return likely_twins(
         site=site,
+        patient_id=entry.patient_id,
         sex=entry.sex,
         birth_year=entry.birth_year,
         diagnosis=entry.diagnosis,

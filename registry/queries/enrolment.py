@@ -1,10 +1,12 @@
 """What enrolling needs to know: where a person may enrol, and who may be the same person already."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Func, Q, QuerySet, TextField, Value
+from django.db.models.functions import Lower
 
 from registry.access.roles import VERBS_OF, memberships_of
 from registry.access.scope import Rows, acting
@@ -12,20 +14,24 @@ from registry.models import ConsentVersion, Course, Patient, Product, Site, User
 
 # Two hospitals date one infusion by its day, its order or its release: a month apart may be the same.
 CLOSE = timedelta(days=31)
+# Of an id all but letters and digits: `vie 0001` is likely VIE-0001.
+_SIGNS = "[^0-9a-z]"
 
 
 @dataclass(frozen=True, slots=True)
 class Twins:
     """Patients who may be the same person: those of the own site, and how many of other sites.
 
-    Of the others nothing but the number: who asks may not know them.
+    Of the others nothing but the number: who asks may not know them. `alike`: those of the own site whose
+    id is the same but for case, spaces and signs.
     """
 
     own: tuple[Patient, ...]
     elsewhere_count: int
+    alike: tuple[Patient, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.own or self.elsewhere_count)
+        return bool(self.own or self.elsewhere_count or self.alike)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ def consent_versions_for(*, studies: Sequence[int], today: date) -> QuerySet[Con
 def likely_twins(
     *,
     site: Site,
+    patient_id: str,
     sex: str,
     birth_year: int | None,
     diagnosis: str,
@@ -68,10 +75,12 @@ def likely_twins(
 ) -> Twins:
     """Return who of the study has the same sex, birth year and diagnosis, and day 0 or onset close by.
 
-    Without a day 0 and an onset nobody is named: sex, year and diagnosis fit too many.
+    Without a day 0 and an onset nobody is named: sex, year and diagnosis fit too many. An id that is
+    written nearly as another of the site is asked about whatever the facts are.
     """
+    alike = _alike(site=site, patient_id=patient_id)
     if birth_year is None:
-        return Twins(own=(), elsewhere_count=0)
+        return Twins(own=(), elsewhere_count=0, alike=alike)
     close = Q(pk__in=())
     if day_zero is not None:
         close |= Q(courses__day_zero__range=(day_zero - CLOSE, day_zero + CLOSE))
@@ -88,7 +97,17 @@ def likely_twins(
             .order_by("code")
         )
     own = tuple(patient for patient in found if patient.site_id == site.pk)
-    return Twins(own=own, elsewhere_count=len(found) - len(own))
+    return Twins(own=own, elsewhere_count=len(found) - len(own), alike=alike)
+
+
+def _alike(*, site: Site, patient_id: str) -> tuple[Patient, ...]:
+    folded = re.sub(_SIGNS, "", patient_id.lower())
+    code = Func(
+        Lower("code"), Value(_SIGNS), Value(""), Value("g"),
+        function="regexp_replace", output_field=TextField(),
+    )  # fmt: skip
+    found = Patient.objects.filter(site=site).alias(folded=code).filter(folded=folded)
+    return tuple(found.exclude(code=patient_id).order_by("code")) if folded else ()
 
 
 def infusion_consequences(*, patient: Patient, infused_on: date) -> InfusionConsequences:

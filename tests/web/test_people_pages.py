@@ -334,6 +334,20 @@ def test_an_id_that_is_taken_is_refused_beside_it(person, site, patient, product
     assert "The study has a patient VIE-0001 already" in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("written", "is_asked"),
+    [("vie 0001", True), ("VIE0001", True), ("VIE-0010", False), ("VIE-00011", False)],
+)
+def test_an_id_written_nearly_as_another_is_a_question(person, site, patient, product, written, is_asked):
+    data = enrol_data(site, product=str(product.pk), patient_id=written, birth_year="1960")
+
+    page = person.post("/patients/enrol/", data).content.decode()
+    saved = person.post("/patients/enrol/", {**data, **again(product)})
+
+    assert ("written nearly as that of a patient of your site: VIE-0001" in page) is is_asked
+    assert saved.status_code == (422 if is_asked else 302)
+
+
 def test_an_id_that_is_taken_is_said_before_anything_is_typed_again(person, site, patient, product):
     data = enrol_data(site, product=str(product.pk), patient_id="VIE-0001", birth_year="1960")
 
