@@ -211,20 +211,25 @@ class AfterSaving:
     changed_at: datetime | None
 
 
-def after_saving(
-    *, visit: Visit, today: date, at: datetime, not_done: tuple[LabNotDone, ...] | None = None
-) -> AfterSaving:
-    """Read what became of a saved visit. `not_done`: where its sheet was read."""
+def after_saving(*, visit: Visit, today: date, at: datetime, sheet: VisitSheet | None = None) -> AfterSaving:
+    """Read what became of a saved visit. `sheet`: its own, where it was read."""
     patient = visit.patient
     awaited = awaited_visits(patient=patient, history=history_of(patient=patient), today=today)
     changed_by, changed_at = latest_change(visit=visit) if visit.version > 1 else (None, None)
     return AfterSaving(
         results=tuple(
             LabResult.objects.filter(visit=visit, superseded_at__isnull=True).order_by("collected_on", "pk")
+        )
+        if sheet is None
+        else tuple(
+            sorted(
+                (result for result in sheet.results if result.visit_id == visit.pk),
+                key=lambda result: (result.collected_on, result.pk),
+            )
         ),
         not_done=tuple(LabNotDone.objects.filter(visit=visit).order_by("pk"))
-        if not_done is None
-        else not_done,
+        if sheet is None
+        else sheet.not_done,
         supports=tuple(
             SupportiveTreatment.objects.filter(
                 patient=patient, entered_at=visit.entered_at, entered_by=visit.entered_by

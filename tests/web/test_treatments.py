@@ -332,6 +332,18 @@ def test_the_review_names_every_answer_before_it_is_saved(person, scene):
     assert not Visit.objects.filter(patient=scene.patient, code="M6").exists()
 
 
+@pytest.mark.parametrize(("answer", "is_open"), [("", True), ("same", False)])
+def test_a_treatment_nobody_asked_about_stays_open_before_and_after_saving(person, scene, answer, is_open):
+    row = make_treatment(scene.patient)
+    sent = typed(**{f"_{row.pk}": answer})
+    words = "Not asked about: Mycophenolate"
+
+    review = person.post(address(scene.patient), {**sent, "step": "review"}).content.decode()
+    saved = person.post(address(scene.patient), sent, follow=True).content.decode()
+
+    assert (words in review, words in saved) == (is_open, is_open)
+
+
 def test_a_treatment_begun_after_the_visit_is_not_asked_in_its_change(person, scene):
     person.post(address(scene.patient), typed())
     later = make_treatment(scene.patient, started_on="2024-08-31")

@@ -469,13 +469,14 @@ LATE = {"visited_on_day": "1", "visited_on_month": "sep"}
 COUNTS = {"lab-ANC-value": "2.5", "lab-PLT-not_done": "Sample lost"}
 LEFT_OPEN = [
     # visit, what is typed, how many things stay open
-    ("M6", {}, 2),  # values and the way of the contact
-    ("M6", {"contact_mode": "phone"}, 0),
-    ("M6", {"contact_mode": "on_site", **COUNTS}, 1),
-    ("M6", {"contact_mode": "phone", "new_malignancy": "unknown"}, 1),
-    ("M6", {"new_malignancy": "unknown"}, 3),
-    ("M3", {"contact_mode": "phone"}, 1),  # long after its window
-    ("M3", {"new_malignancy": "unknown", **LATE}, 4),
+    ("M6", {}, 3),  # values, new events and the way of the contact
+    ("M6", {"contact_mode": "phone"}, 1),
+    ("M6", {"contact_mode": "phone", "ongoing-new": "no"}, 0),
+    ("M6", {"contact_mode": "on_site", **COUNTS}, 2),
+    ("M6", {"contact_mode": "phone", "new_malignancy": "unknown"}, 2),
+    ("M6", {"new_malignancy": "unknown"}, 4),
+    ("M3", {"contact_mode": "phone"}, 2),  # long after its window
+    ("M3", {"new_malignancy": "unknown", **LATE}, 5),
     ("UNS", {}, 1),
     ("M6", {"status": "missed", "missed_why": "Did not come", "visited_on_day": ""}, 0),
 ]

@@ -280,6 +280,10 @@ class ActivitySection:
         return any(block.is_filled for block in (*self.usual, *self.further)) or self.serology.is_filled
 
     @property
+    def left_open(self) -> list[str]:
+        return []  # every score is optional
+
+    @property
     def status(self) -> str:
         """A word for the list of sections."""
         count = sum(block.is_filled for block in (*self.usual, *self.further))

@@ -54,6 +54,9 @@ class OngoingLine:
         return PartialDate.parse(text) if text else None
 
 
+NEW_NOT_ANSWERED = "Whether there are new adverse events is not answered."
+
+
 class OngoingSection:
     """A Section. Asks about every event that goes on; of a recorded visit only those it did not ask."""
 
@@ -126,6 +129,10 @@ class OngoingSection:
     def is_touched(self) -> bool:
         return bool(self.asked or self.new or any(line.is_answered for line in self.lines))
 
+    @property
+    def left_open(self) -> list[str]:
+        return [] if self.new else [NEW_NOT_ANSWERED]
+
     def part(self) -> OngoingPart | None:
         """What was answered; None when nothing was."""
         if self.visit_status == "missed":
@@ -142,7 +149,7 @@ class OngoingSection:
             for line in self.lines
             if line.is_answered
         ]
-        return [*lines, ("New adverse events", self.new, self.recorded_new)]
+        return [*lines, ("New adverse events", self.new.capitalize(), self.recorded_new.capitalize())]
 
     def _judge(self, line: OngoingLine, visited_on: date | None) -> None:
         state = line.typed.get("state", "")

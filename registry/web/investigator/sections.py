@@ -7,9 +7,10 @@ from typing import Protocol
 from django.http import QueryDict
 
 from registry.actions.visit_parts import VisitPart
+from registry.queries.event_page import new_events_answer
 from registry.queries.visit_sheet import VisitSheet
 from registry.web.investigator.activity_section import ActivitySection
-from registry.web.investigator.ongoing_section import OngoingSection
+from registry.web.investigator.ongoing_section import NEW_NOT_ANSWERED, OngoingSection
 from registry.web.investigator.row_forms import About
 from registry.web.investigator.treatments_section import PreventionSection, TreatmentsSection
 
@@ -35,6 +36,10 @@ class Section(Protocol):
     @property
     def is_touched(self) -> bool:
         """Whether it holds something to see: typed, or recorded."""
+
+    @property
+    def left_open(self) -> list[str]:
+        """What was to be answered and is not, though the visit may be saved without; in sentences."""
 
     def part(self) -> VisitPart | None:
         """What is to be stored; None when the section says nothing. After is_valid only."""
@@ -62,3 +67,16 @@ def sections_of(
         make(about=about, sheet=sheet, data=None) if section.key in as_recorded else section
         for make, section in zip(SECTIONS, found, strict=True)
     ]
+
+
+def left_open_of(*, about: About, sheet: VisitSheet) -> list[tuple[str, str]]:
+    """Return what the recorded visit leaves open, as the key of the section and words.
+
+    Not by all sections: a page that only names what is open need not read every event and score.
+    """
+    answered = sheet.visit is None or new_events_answer(visit=sheet.visit) is not None
+    found = [] if answered else [(OngoingSection.key, NEW_NOT_ANSWERED)]
+    for make in (TreatmentsSection, PreventionSection):
+        section = make(about=about, sheet=sheet, data=None)
+        found += [(section.key, words) for words in section.left_open]
+    return found

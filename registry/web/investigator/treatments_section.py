@@ -303,6 +303,11 @@ class TreatmentsSection:
         )
 
     @property
+    def left_open(self) -> list[str]:
+        words = [row.words for row in self.asked if not row.answer.value]
+        return [f"Not asked about: {', '.join(words)}."] if words else []
+
+    @property
     def status(self) -> str:
         """A word for the list of sections."""
         to_ask = sum(not row.answer.value for row in self.asked)

@@ -14,6 +14,7 @@ from registry.models import Visit
 from registry.templatetags.words import study_day
 from registry.web.investigator.dates import read_date
 from registry.web.investigator.lab_grid import ROUTINE
+from registry.web.investigator.sections import left_open_of
 from registry.web.investigator.visit_forms import VisitSheetForm
 from registry.web.investigator.visit_place import Place
 
@@ -169,16 +170,19 @@ def awaits_counts(*, code: str, contact_mode: str) -> bool:
 def left_open_by(*, place: Place, form: VisitSheetForm) -> list[LeftOpen]:
     """What the form leaves open, before it is saved. `form` is judged and valid."""
     said = {row.analyte.key for row in form.rows if row.entry is not None or row.missing is not None}
-    return _left_open(place, form.visit.entry(), said)
+    words = [(section.key, each) for section in form.sections for each in section.left_open]
+    return _left_open(place, form.visit.entry(), said, words)
 
 
 def left_open_in(*, place: Place, visit: Visit) -> list[LeftOpen]:
     """What the recorded visit leaves open, after it was saved."""
     said = {row.analyte for row in place.sheet.results} | {row.analyte for row in place.sheet.not_done}
-    return _left_open(place, visit, said)
+    return _left_open(place, visit, said, left_open_of(about=place.about, sheet=place.sheet))
 
 
-def _left_open(place: Place, told: VisitEntry | Visit, said: Collection[str]) -> list[LeftOpen]:
+def _left_open(
+    place: Place, told: VisitEntry | Visit, said: Collection[str], asked: Sequence[tuple[str, str]]
+) -> list[LeftOpen]:
     """One list for both: what was said to be open before saving is open after it."""
     if told.status == "missed":
         return []
@@ -188,6 +192,9 @@ def _left_open(place: Place, told: VisitEntry | Visit, said: Collection[str]) ->
         found.append(LeftOpen(f"No value and no reason: {', '.join(silent)}.", "s-labs"))
     if told.new_malignancy is None:
         found.append(LeftOpen("Whether there is a new malignancy is not known.", "s-malignancy"))
+    # A visit in between is for its reason, not for the whole list.
+    if place.code != UNSCHEDULED:
+        found += [LeftOpen(words, f"s-{key}") for key, words in asked]
     if not told.contact_mode:
         found.append(LeftOpen("How the contact was made is not said.", "id_contact_mode"))
     window, on_day = place.sheet.window, told.visited_on

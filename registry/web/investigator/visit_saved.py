@@ -20,7 +20,7 @@ def visit_saved(request: HttpRequest, public_id: UUID, code: str) -> HttpRespons
     place = place_of(request, public_id, code)
     if place.visit is None:
         raise Http404
-    found = after_saving(visit=place.visit, not_done=place.sheet.not_done, today=place.today, at=now())
+    found = after_saving(visit=place.visit, sheet=place.sheet, today=place.today, at=now())
     since = found.changed_at or place.visit.entered_at
     lines = alert_lines(found.alerts)
     context = {
@@ -35,6 +35,7 @@ def visit_saved(request: HttpRequest, public_id: UUID, code: str) -> HttpRespons
         "results": sorted(found.results, key=lambda result: ORDER.index(result.analyte)),
         "left_open": left_open_in(place=place, visit=place.visit),
         "address": address_of(place.visit, "investigator:visit"),
+        "record_address": address_of(place.visit, "investigator:visit_record"),
         "state": visit_state(patient=place.patient, visit=place.visit),
     }
     return render(request, "investigator/visit_saved.html", context)
