@@ -237,7 +237,7 @@ class _Sentences:
         """Whether a hyphen ties the cue to what follows: *non-healing*, *no-show*."""
         return cue.last + 1 < len(self.tokens) and (
             self.tokens[cue.last + 1].word == self.tokens[cue.last].word
-            and self.tokens[cue.last + 1].folded != "?"
+            and self.tokens[cue.last + 1].folded not in "?;"
         )
 
     def _in_another_clause(self, cue: _Cue, hit: TermHit) -> bool:
@@ -426,16 +426,19 @@ class _Sentences:
         return not words["verbs"].isdisjoint(between[denied + 1 :])
 
     def _is_taken_back(self, cue: _Cue, hit: TermHit) -> bool:
-        """Whether *but* tells what became of a denied term: *lymphoma was not suspected but found*."""
+        """Whether *but* tells what became of a denied term: *lymphoma was not seen at first but found*."""
         tokens, words = self.tokens, self.list.words
+        if cue.first <= hit.last:
+            return False
+        small = words["auxiliaries"] | words["pronouns"]
         for end in self._ends:
             if (
-                not hit.last < cue.last < end.first
+                end.first <= cue.last
                 or tokens[end.first].sentence != tokens[hit.first].sentence
+                or tokens[end.first].folded == ";"
             ):
                 continue
-            small = words["auxiliaries"] | words["pronouns"]
-            then = (token.folded for token in tokens[end.last + 1 :])
+            then = (tokens[at].folded for at in range(end.last + 1, len(tokens)))
             if next((word for word in then if word not in small), "") in words["statements"]:
                 return True
         return False
