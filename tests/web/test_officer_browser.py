@@ -8,8 +8,9 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
 
+from registry.models import Alert
 from tests import factories
-from tests.web.officer_record import LOW_FOR_A_MONTH, alert_of, judge, page_of, write
+from tests.web.officer_record import LOW_FOR_A_MONTH, MORNING, alert_of, judge, page_of, write
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -114,6 +115,21 @@ def test_the_first_alert_is_in_sight_on_a_telephone(browse, officer, record):
     page = browse(user=officer, path="/alerts/", width=320)
 
     assert page.locator("table.alerts tbody tr").first.bounding_box()["y"] < 550
+
+
+def test_the_words_of_the_state_cover_no_number_of_a_patient_on_a_telephone(browse, officer, record):
+    Alert.objects.filter(pk=alert_of(patient=record).pk).update(
+        state="in_review", decision="need_information", decided_by=officer, decided_at=MORNING
+    )
+    page = browse(user=officer, path="/alerts/", width=320)
+
+    for card in page.locator("table.alerts tbody tr").all():
+        ends_at = card.locator("th").evaluate(
+            "th => { const words = document.createRange(); words.selectNodeContents(th);"
+            " return words.getBoundingClientRect().bottom }"
+        )
+        assert ends_at <= card.locator(".state").first.evaluate("e => e.getBoundingClientRect().top")
+    assert page.get_by_text("Waits for information").count() == 1
 
 
 def test_the_words_of_a_plot_are_read_in_forced_colours_on_black(browse, officer, record):
