@@ -110,14 +110,16 @@ def _begin(*, at: datetime) -> list[int]:
     with acting(rows=EVERYTHING), connection.cursor() as cursor:
         cursor.execute(
             """
+            -- ARRAY: asked once. A plain IN may be asked again for each row, and passes over what it has locked
+            -- to the next ones: everybody would be begun at once, and then judged one by one.
             UPDATE registry_waitingevaluation
             SET not_before = CASE WHEN attempts = 0 THEN 'epoch'
                 -- As after another failure: whoever dies of it must not meet it first again.
                 ELSE %(at)s + least(%(longest)s, interval '1 minute' * 2 ^ least(attempts, %(most)s)) END
-            WHERE id IN (
+            WHERE id = ANY (ARRAY(
                 SELECT id FROM registry_waitingevaluation
                 WHERE not_before IS NULL OR (attempts > 0 AND not_before <= %(at)s)
-                ORDER BY since, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+                ORDER BY since, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
             RETURNING id
             """,
             asked,
