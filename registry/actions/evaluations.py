@@ -110,8 +110,8 @@ def _begin(*, at: datetime) -> list[int]:
     with acting(rows=EVERYTHING), connection.cursor() as cursor:
         cursor.execute(
             """
-            -- ARRAY: asked once. A plain IN may be asked again for each row, and passes over what it has locked
-            -- to the next ones: everybody would be begun at once, and then judged one by one.
+            -- ARRAY: asked once. A plain IN may be asked again for each row, and passes over what it has
+            -- locked to the next ones: everybody would be begun at once, and then judged one by one.
             UPDATE registry_waitingevaluation
             SET not_before = CASE WHEN attempts = 0 THEN 'epoch'
                 -- As after another failure: whoever dies of it must not meet it first again.
