@@ -108,7 +108,7 @@ def test_two_places_run_side_by_side_and_stopping_leaves_no_process():
         first.stop()
         second.stop()
 
-    assert wait_until_gone(below, seconds=5) == set()
+    assert wait_until_gone(below, seconds=30) == set()
     assert not any(path.exists() for path in (first.data, first.sockets, second.data, second.sockets))
 
 
@@ -124,7 +124,7 @@ def test_killing_the_supervisor_leaves_no_process(place):
     supervisor.wait()
 
     assert len(everybody) > 6, "the web's sleeper, Valkey, PostgreSQL and its helpers"
-    assert wait_until_gone(everybody, seconds=10) == set()
+    assert wait_until_gone(everybody, seconds=30) == set()
 
     again = Engines(place)
     again.start()

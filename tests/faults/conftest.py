@@ -23,7 +23,7 @@ def nothing_left_running():
     del os.environ[_MARK]
     engines_own = set().union(*(family(pid) for pid in before))
     left = (children_of(os.getpid()) - before - engines_own) | marked(f"{_MARK}={mark}")
-    alive = wait_until_gone(left, seconds=20)
+    alive = wait_until_gone(left, seconds=30)
     assert alive == set(), [called(pid) for pid in alive]
 
 

@@ -26,7 +26,7 @@ def held(place: str, *, patient_id: int) -> Iterator[None]:
         holder.rollback()
 
 
-def wait_until_held_up(*, count: int = 1, seconds: float = 60) -> None:
+def wait_until_held_up(*, count: int = 1, seconds: float = 120) -> None:
     """Wait until so many connections stand before a lock."""
     wait_until(lambda: held_up_count() >= count, seconds=seconds)
 

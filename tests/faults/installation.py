@@ -75,7 +75,7 @@ class Installation:
             with contextlib.suppress(ProcessLookupError):  # a backend that saw the postmaster gone
                 os.kill(pid, signal.SIGKILL)
         self.engines.postgres.wait()
-        assert wait_until_gone(everybody, seconds=10) == set()
+        assert wait_until_gone(everybody, seconds=30) == set()
 
     def restart_postgres(self) -> None:
         self.engines.start(valkey=False)

@@ -50,7 +50,7 @@ def test_500_saves_whose_broker_was_killed_and_robbed_are_500_alerts_after_one_s
     assert broker.queue_length() == 0
     with running_worker(REDIS_URL=broker.url):
         broker.send("sweep")
-        wait_until(nobody_is_waiting, seconds=120)
+        wait_until(nobody_is_waiting)
 
     assert acknowledged == {patient.code for patient in patients}
     assert set(alerts().values_list("patient__code", flat=True)) == acknowledged
@@ -79,7 +79,7 @@ def test_worker_and_beat_that_are_running_survive_a_broker_that_is_killed_and_ro
         broker.forget()
         make_patients(count=5, first=2, low_on=(3, 20, 34))
         broker.start()
-        wait_until(nobody_is_waiting, seconds=90)
+        wait_until(nobody_is_waiting)
 
     assert alerts().count() == 6
 
@@ -90,7 +90,7 @@ def test_worker_and_beat_that_are_running_survive_a_broker_that_is_emptied(broke
         wait_until(nobody_is_waiting)
         broker.flush()
         make_patients(count=5, first=2, low_on=(3, 20, 34))
-        wait_until(nobody_is_waiting, seconds=90)
+        wait_until(nobody_is_waiting)
 
     assert alerts().count() == 6
 

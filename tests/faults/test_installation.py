@@ -39,15 +39,18 @@ def installation(nothing_left_running):
         made.stop()
 
 
+def has_begun(clerks, saves):
+    """Three saves of each patient stand, so that every thread has saved, and all are at the next ones."""
+    acknowledged = clerks.acknowledged()
+    return len(acknowledged) >= 200 and set(saves[: 3 * len(PATIENTS)]) <= set(acknowledged)
+
+
 def test_nothing_acknowledged_is_lost_when_postgresql_is_killed_during_saves(installation):
     acknowledged = []
     for days in ((3, 20, 34, *range(36, 80, 2)), range(35, 80, 2)):
-        clerks = Clerks(
-            username="clerk",
-            saves=[(code, study_day) for study_day in days for code in PATIENTS],
-            **installation.there,
-        )
-        wait_until(lambda clerks=clerks: len(clerks.acknowledged()) >= 200, seconds=90)
+        saves = [(code, study_day) for study_day in days for code in PATIENTS]
+        clerks = Clerks(username="clerk", saves=saves, **installation.there)
+        wait_until(lambda clerks=clerks, saves=saves: has_begun(clerks, saves), seconds=300)
         installation.kill_postgres()
         complaints = clerks.wait()
         installation.restart_postgres()
@@ -96,7 +99,7 @@ def hold(installation):
 
 
 def wait_until_held_up(installation):
-    wait_until(lambda: installation.count("pg_locks WHERE NOT granted"), seconds=60)
+    wait_until(lambda: installation.count("pg_locks WHERE NOT granted"))
 
 
 def test_a_worker_whose_postgresql_is_killed_in_the_middle_of_a_batch_goes_on_by_itself(installation):
@@ -108,7 +111,7 @@ def test_a_worker_whose_postgresql_is_killed_in_the_middle_of_a_batch_goes_on_by
         installation.kill_postgres()
         holder.close()
         installation.restart_postgres()
-        wait_until(lambda: installation.count("registry_waitingevaluation") == 0, seconds=90)
+        wait_until(lambda: installation.count("registry_waitingevaluation") == 0)
 
     raised = installation.ask(
         "SELECT p.code FROM registry_alert a JOIN registry_patient p ON p.id = a.patient_id"
@@ -183,10 +186,10 @@ def test_a_killed_worker_ends_everything_and_the_next_start_finds_what_was_left(
         holder.close()
         assert supervisor.wait(60) == 1
         assert "worker ended by itself" in supervisor.stdout.read()
-        assert wait_until_gone(everybody, seconds=20) == set()
+        assert wait_until_gone(everybody, seconds=30) == set()
 
     with supervised(installation) as (supervisor, worker):
-        wait_until(lambda: waits(installation) == 0, seconds=90)
+        wait_until(lambda: waits(installation) == 0)
         before = children_of(worker)
         os.kill(min(before), signal.SIGKILL)
         wait_until(lambda: len(children_of(worker) & before) < len(before) <= len(children_of(worker)))
@@ -194,7 +197,7 @@ def test_a_killed_worker_ends_everything_and_the_next_start_finds_what_was_left(
         everybody = family(supervisor.pid)
         supervisor.send_signal(signal.SIGKILL)
         supervisor.wait()
-        assert wait_until_gone(everybody, seconds=20) == set()
+        assert wait_until_gone(everybody, seconds=30) == set()
 
     installation.engines.start()
     assert installation.count("registry_alertmove WHERE kind = 'raised'") == installation.count(

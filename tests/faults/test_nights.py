@@ -1,7 +1,5 @@
 """Nights: divided among workers, killed in the middle, missed for days. What is found is the same."""
 
-import os
-import signal
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +11,7 @@ from registry.monitoring.catalogue import RULES
 from tests.factories import make_schedule, make_study
 from tests.faults.cohort import add_lows, make_patients, nobody_waits
 from tests.faults.holds import BEFORE_JUDGING, held, wait_until_held_up, wait_until_nobody_works
-from tests.processes import children_of
+from tests.processes import children_of, kill_9
 from tests.worker import running_beat, running_worker, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,7 +77,7 @@ def test_one_two_and_four_workers_find_the_same_in_a_night(planned_night, broker
     with ExitStack() as running:
         for _ in range(workers):
             running.enter_context(running_worker(REDIS_URL=broker.url))
-        wait_until(night_is_over, seconds=90)
+        wait_until(night_is_over)
 
     assert_the_night_is_whole_and_right(patients)
 
@@ -90,7 +88,7 @@ def test_parts_that_are_sent_many_times_to_many_workers_are_done_once(planned_ni
     with running_worker(children=4, REDIS_URL=broker.url):
         for part_id in [*parts, *reversed(parts), *parts]:
             broker.send("judge_part", part_id=part_id)
-        wait_until(night_is_over, seconds=90)
+        wait_until(night_is_over)
         wait_until(lambda: broker.queue_length() + broker.at_work_count() == 0)
 
     assert_the_night_is_whole_and_right(patients)
@@ -105,8 +103,7 @@ def test_a_night_whose_worker_is_killed_in_the_middle_is_finished_by_the_next_mi
             for part_id in parts:
                 broker.send("judge_part", part_id=part_id)
             wait_until_held_up()
-            for pid in [worker.pid, *children_of(worker.pid)]:
-                os.kill(pid, signal.SIGKILL)
+            kill_9([worker.pid, *children_of(worker.pid)])
         wait_until_nobody_works()
     done = ScanPart.objects.filter(finished_at__isnull=False).count()
     assert 0 < done < len(parts)
@@ -114,7 +111,7 @@ def test_a_night_whose_worker_is_killed_in_the_middle_is_finished_by_the_next_mi
 
     with running_worker(REDIS_URL=broker.url):
         broker.send("plan_and_run")
-        wait_until(night_is_over, seconds=90)
+        wait_until(night_is_over)
 
     assert_the_night_is_whole_and_right(patients)
 
@@ -142,8 +139,8 @@ def test_after_three_days_without_beat_everything_is_found_and_marked_as_late(br
     just_now = patients_with_a_visit_that_closed(first=21, days_ago=2)
 
     with running_worker(children=2, REDIS_URL=broker.url), running_beat(REDIS_URL=broker.url):
-        wait_until(night_is_over, seconds=90)
-        wait_until(lambda: not WaitingEvaluation.objects.exists(), seconds=90)
+        wait_until(night_is_over)
+        wait_until(lambda: not WaitingEvaluation.objects.exists())
 
     assert NIGHTS.count() == 4
     runs = ScanRun.objects.filter(trigger="night")
@@ -166,8 +163,8 @@ def test_two_beats_and_four_workers_make_one_night_of_a_missed_one(broker, three
             running.enter_context(running_worker(**there))
         for _ in range(2):
             running.enter_context(running_beat(every=5, **there))
-        wait_until(night_is_over, seconds=120)
-        wait_until(lambda: not WaitingEvaluation.objects.exists(), seconds=120)
+        wait_until(night_is_over)
+        wait_until(lambda: not WaitingEvaluation.objects.exists())
 
     assert NIGHTS.count() == 4
     assert ScanRun.objects.filter(trigger="night").count() == len(RULES)

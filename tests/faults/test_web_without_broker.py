@@ -57,7 +57,7 @@ def running_web(**elsewhere):
     )
     try:
         browser = Browser(port)
-        wait_until(lambda: is_up(browser), seconds=60)
+        wait_until(lambda: is_up(browser))
         yield browser
     finally:
         kill(web)

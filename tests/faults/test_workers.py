@@ -19,7 +19,7 @@ from tests.faults.holds import (
     wait_until_held_up,
     wait_until_nobody_works,
 )
-from tests.processes import children_of, wait_until_gone
+from tests.processes import children_of, kill_9, wait_until_gone
 from tests.worker import running_beat, running_worker, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,11 +37,6 @@ def its_child(worker):
 
 def its_main_process(worker):
     return {worker.pid}
-
-
-def kill_9(pids):
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
 
 
 def is_settled():
@@ -96,7 +91,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing_and_doubles_noth
             assert Alert.objects.filter(rule=CYTOPENIA).count() == 200, "the first batch is stored"
             dead = victims(worker)
             kill_9(dead)
-            assert not wait_until_gone(dead - {worker.pid}, seconds=10)
+            assert not wait_until_gone(dead - {worker.pid}, seconds=30)
         wait_until_nobody_works()
         # In one statement: a child that outlives its main process may go on with the next batch.
         settled = Patient.objects.filter(pk__in=[patient.pk for patient in crowd]).annotate(
@@ -126,6 +121,8 @@ def test_a_worker_whose_child_was_killed_takes_the_task_up_again_by_itself(broke
             before = children_of(worker.pid)
             kill_9(before)
             wait_until(lambda: children_of(worker.pid) - before)
+        wait_until(lambda: Alert.objects.filter(rule=CYTOPENIA).exists())
+        assert codes(Alert.objects.all()) == {patients[0].code}, "by itself: nobody has swept"
         wait_until(lambda: broker.queue_length() + broker.at_work_count() == 0)
         wait_until_nobody_works()
         broker.send("sweep")
@@ -143,7 +140,7 @@ def test_a_worker_that_hangs_holds_up_only_its_own_batch(crowd, broker):
                 os.kill(pid, signal.SIGSTOP)
         with running_worker(REDIS_URL=broker.url):
             broker.send("sweep")
-            wait_until(lambda: Alert.objects.filter(rule=CYTOPENIA).count() == 250, seconds=90)
+            wait_until(lambda: Alert.objects.filter(rule=CYTOPENIA).count() == 250)
             kill_9(whole(hanging))
             wait_until_nobody_works()
             broker.send("sweep")
@@ -175,8 +172,13 @@ def test_two_beats_and_four_workers_make_no_twin(broker):
             running.enter_context(running_worker(**there))
         for _ in range(2):
             running.enter_context(running_beat(every=5, **there))
-        for patient in patients[::10]:
-            broker.send("judge_patient", patient_id=patient.pk)
-        wait_until(is_settled, seconds=120)
+        # One of each batch is held, so that three sweeps are in the middle of their batches at once.
+        with ExitStack() as holding:
+            for patient in (patients[5], patients[255], patients[505]):
+                holding.enter_context(held(BEFORE_JUDGING, patient_id=patient.pk))
+            for patient in patients[::10]:
+                broker.send("judge_patient", patient_id=patient.pk)
+            wait_until_held_up(count=3)
+        wait_until(is_settled)
 
     assert_each_has_one_alert(patients)
