@@ -46,6 +46,7 @@ def cookie_of(user, live_server):
 
 
 def reads_well(page, selector):
+    page.wait_for_load_state()
     found = Axe().run(page, context=selector, options=AXE_RULES).response["violations"]
     assert [(each["id"], [node["target"] for node in each["nodes"]][:3]) for each in found] == []
     beyond = """selector => [...document.querySelectorAll(`${selector} *`)].filter(each =>

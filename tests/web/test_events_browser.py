@@ -49,6 +49,7 @@ def browse(live_server, page):
 
 
 def reads_well(page):
+    page.wait_for_load_state()
     found = Axe().run(page, options=AXE_RULES).response["violations"]
     assert [(each["id"], [node["target"] for node in each["nodes"]][:3]) for each in found] == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")

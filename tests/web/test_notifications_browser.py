@@ -1,6 +1,7 @@
 """The pages of mails in a real browser: what could not be sent is given up by keyboard."""
 
 import pytest
+from playwright.sync_api import expect
 
 from registry.models import Notification
 from tests.factories import make_dead_letter
@@ -36,4 +37,4 @@ def test_a_mail_is_given_up_by_keyboard(browse, manager, mails):
     page.get_by_label("Reason").first.fill("Told by telephone, their mailbox is closed")
     page.get_by_role("button", name="Give up this mail").first.press("Enter")
 
-    assert page.get_by_text("is given up; your reason is kept.").is_visible()
+    expect(page.get_by_text("is given up; your reason is kept.")).to_be_visible()

@@ -59,7 +59,7 @@ def test_an_alert_with_its_questions_reads_well(browse, officer, asked, width, t
     page = browse(user=officer, path=f"/alerts/{asked['alert'].public_id}/", width=width)
     page.get_by_text("Ask the site").first.click()
 
-    assert page.get_by_label("Question to the site").is_visible()
+    expect(page.get_by_label("Question to the site")).to_be_visible()
     shown_well(page, name=f"alert-{width}", tmp_path=tmp_path)
 
 
@@ -70,7 +70,7 @@ def test_the_patient_page_shows_what_waits_at_its_place(
 ):
     page = browse(user=request.getfixturevalue(actor), path=f"/patients/{patient.public_id}/", width=width)
 
-    assert page.locator(".asked").first.is_visible()
+    expect(page.locator(".asked").first).to_be_visible()
     shown_well(page, name=f"patient-{actor}-{width}", tmp_path=tmp_path)
 
 
@@ -79,7 +79,7 @@ def test_the_visit_form_shows_what_waits_at_its_field(browse, coordinator, patie
     path = f"/patients/{patient.public_id}/visits/D28/?day_zero=2024-03-01"
     page = browse(user=coordinator, path=path, width=width)
 
-    assert page.get_by_role("link", name="Question (date of the visit): to answer").is_visible()
+    expect(page.get_by_role("link", name="Question (date of the visit): to answer")).to_be_visible()
     shown_well(page, name=f"visit-{width}", tmp_path=tmp_path)
 
 
@@ -106,5 +106,5 @@ def test_a_narrow_page_keeps_what_was_typed_when_nothing_was_said(
     page.get_by_role("button", name="Ask the site").click()
 
     expect(page).to_have_title(re.compile("^Error: "))
-    assert page.get_by_label("Year").input_value() == "2020"
-    assert page.locator(".error-summary").evaluate("e => e === document.activeElement")
+    expect(page.get_by_label("Year")).to_have_value("2020")
+    expect(page.locator(".error-summary")).to_be_focused()
