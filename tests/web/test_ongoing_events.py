@@ -227,3 +227,17 @@ def test_a_grade_above_the_computed_one_is_sent_to_a_report_with_room_for_the_re
         page = answer.content.decode()
         assert "The answers compute grade 2, and grade 3 is given. Leave it unchanged here" in page
         assert f'href="#id_ongoing-{event.pk}-grade"' in page
+
+
+def test_the_recorded_visit_says_of_which_event_it_was_told_that_it_goes_on(person, scene, event):
+    person.post(
+        address(scene.patient),
+        {**visit_data(), f"ongoing-{event.pk}-state": "yes", "ongoing-new": "no"},
+    )
+
+    page = person.get(address(scene.patient) + "record/").content.decode()
+
+    part = page[page.index("How events went on") :]
+    assert "Herpes zoster" in part
+    assert "Whether there were new events" in part
+    assert "eventss" not in page

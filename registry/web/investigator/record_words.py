@@ -102,7 +102,7 @@ def _story(speaker: Speaker, book: Casebook, row: BookRow, replaced: dict[Key, B
         anchor=f"{row.key[0].removeprefix('registry_')}-{row.key[1]}",
         title=speaker.title(row),
         mark="removed" if row.removed else "taken back" if row.columns.get("superseded_at") else "",
-        facts=tuple(speaker.facts(row)),
+        facts=(*_above(speaker, book, row), *speaker.facts(row)),
         made_by=made.who if made else "The registry",
         made_at=made.at if made else None,
         steps=tuple(steps),
@@ -110,6 +110,15 @@ def _story(speaker: Speaker, book: Casebook, row: BookRow, replaced: dict[Key, B
             fields[column] for change in row.changes for column in change.new if column in fields
         ),
     )
+
+
+def _above(speaker: Speaker, book: Casebook, row: BookRow) -> Iterator[tuple[str, str]]:
+    """What the row is about: the casebook shows it below that, a visit shows it alone."""
+    if row.hangs_on and row.hangs_on != "visit_id":
+        target = row.model._meta.get_field(row.hangs_on.removesuffix("_id")).related_model
+        number = row.columns.get(row.hangs_on)
+        if isinstance(target, type) and number and (above := book.every.get((target._meta.db_table, number))):
+            yield "About", speaker.title(above)
 
 
 def _steps(speaker: Speaker, row: BookRow, replaced: dict[Key, BookRow]) -> Iterator[Step]:

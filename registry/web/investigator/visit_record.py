@@ -41,7 +41,14 @@ _ANCHORS = {
     "new_malignancy_text": "id_new_malignancy_text",
     "comments": "id_comments",
 }
-_ANCHOR_OF_TABLE = {SupportiveTreatment._meta.db_table: "s-support", "registry_labnotdone": "s-labs"}
+_ANCHOR_OF_TABLE = {
+    SupportiveTreatment._meta.db_table: "s-support",
+    "registry_labnotdone": "s-labs",
+    "registry_visitnewevents": "s-ongoing",
+    "registry_score": "s-activity",
+    "registry_serology": "s-activity",
+    "registry_treatmentanswer": "s-treatments",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +218,8 @@ def _heading(book: Casebook, table: str) -> str:
     return {
         "registry_labnotdone": "Not measured",
         "registry_supportivetreatment": "Transfusions and growth factors",
+        "registry_adverseeventfollowup": "How events went on",
+        "registry_visitnewevents": "Whether there were new events",
     }.get(table, words[:1].upper() + words[1:])
 
 
