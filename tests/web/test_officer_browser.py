@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
+from playwright.sync_api import expect
 
 from registry.models import Alert
 from tests import factories
@@ -89,6 +90,7 @@ def browse(live_server, page, request):
 
 
 def shown_well(page, *, name, tmp_path):
+    page.wait_for_load_state()
     page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
     found = Axe().run(page, options=AXE_RULES).response["violations"]
     assert [(each["id"], [node["target"] for node in each["nodes"]][:3]) for each in found] == []
@@ -107,8 +109,8 @@ def test_the_filters_are_folded_only_where_the_page_is_narrow(browse, officer, r
 def test_filters_in_use_are_in_sight_on_a_telephone(browse, officer, record):
     page = browse(user=officer, path="/alerts/?severity=high", width=320)
 
-    assert page.get_by_label("Severity").input_value() == "high"
-    assert page.get_by_label("Severity").is_visible()
+    expect(page.get_by_label("Severity")).to_have_value("high")
+    expect(page.get_by_label("Severity")).to_be_visible()
 
 
 def test_the_first_alert_is_in_sight_on_a_telephone(browse, officer, record):

@@ -49,6 +49,7 @@ def cookie_of(user, live_server):
 
 
 def reads_well(page, *, name, tmp_path):
+    page.wait_for_load_state()
     page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
     found = Axe().run(page, options=AXE_RULES).response["violations"]
     assert [(each["id"], [node["target"] for node in each["nodes"]][:3]) for each in found] == []
@@ -181,7 +182,7 @@ def test_the_contact_page_reads_well_with_errors_and_attempts(
     page.get_by_role("button", name="Save contact").click()
 
     expect(page).to_have_title(re.compile("^Error:"))
-    assert page.evaluate("document.activeElement.className") == "error-summary"
+    expect(page.locator(".error-summary")).to_be_focused()
     reads_well(page, name=f"contact-errors-{width}", tmp_path=tmp_path)
 
 
