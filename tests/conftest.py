@@ -8,6 +8,7 @@ import time
 
 import pytest
 from django.db import connection, connections
+from hypothesis import settings as examples
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect
 
@@ -16,8 +17,10 @@ from config.pytest_stack import browser_type_launch_args  # noqa: F401
 from tests import factories
 from tests.processes import called, children_of
 
-# On two busy cores an answer takes its time; what comes at once does not wait for this.
+# On two busy cores an answer takes its time; what comes at once does not wait for this. A law is no law of time.
 expect.set_options(timeout=30_000)
+examples.register_profile("untimed", deadline=None)
+examples.load_profile("untimed")
 
 
 @pytest.fixture
