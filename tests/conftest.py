@@ -17,8 +17,9 @@ from config.pytest_stack import browser_type_launch_args  # noqa: F401
 from tests import factories
 from tests.processes import called, children_of
 
-# On two busy cores an answer takes its time; what comes at once does not wait for this. A law is no law of time.
+# On two busy cores an answer takes its time; what comes at once does not wait for this.
 expect.set_options(timeout=30_000)
+# No law is one of time, and a busy machine fails none.
 examples.register_profile("untimed", deadline=None)
 examples.load_profile("untimed")
 
