@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from registry.actions import questions as acts
+from registry.clock import now
 from registry.models import Alert, Question, QuestionMessage
 from tests import factories
 from tests.factories import NIGHT
@@ -392,3 +393,12 @@ def test_todays_page_counts_what_waits_for_an_answer(as_user, coordinator, patie
     factories.make_question(patient=patient)
 
     assert "/questions/" in page_of(as_user(coordinator).get("/"))
+
+
+def test_todays_page_says_today_of_a_question_that_is_no_day_old(as_user, coordinator, patient):
+    factories.make_question(patient=patient, asked_at=now())
+
+    page = page_of(as_user(coordinator).get("/"))
+
+    assert "asked today" in page
+    assert "open 0 days" not in page
