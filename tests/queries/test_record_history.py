@@ -58,9 +58,7 @@ def test_a_lock_says_what_it_closes_and_its_opening_says_both_people(visit, mana
     locks = told(visit.patient, "registry_recordlock")
     unlockings = told(visit.patient, "registry_unlocking")
 
-    assert locks == [
-        ("manager", "Lock set", {"of": "Visit D28"}, "Cleaned for the analysis")
-    ]
+    assert locks == [("manager", "Lock set", {"of": "Visit D28"}, "Cleaned for the analysis")]
     assert unlockings == [
         (
             "manager",
