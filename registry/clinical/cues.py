@@ -36,6 +36,8 @@ _WORDS = (
     "verbs",
     "between_terms",
     "pronouns",
+    "settled_by",
+    "undoing",
 )
 _WORDS_OF_THE_PAST = ("date_ties", "date_verbs", "units")
 _SIDED = re.compile(r"(?:before|after|beside)(?:_within_\d+)?")

@@ -25,6 +25,8 @@ from registry.clinical.written_dates import find_dates
 # *No clinical or radiological evidence*: so many words behind a denial stands the noun that it denies.
 _CARRIER_WITHIN = 5
 _LONGEST_LIST = 12
+# *The biopsy has so far not really been able to exclude*: so many words before it a denial undoes a settling.
+_UNDONE_WITHIN = 5
 
 DropReason = Literal["negated", "someone_else", "screening_normal", "past", "benign"]
 
@@ -90,9 +92,10 @@ class _Sentences:
         self._found: dict[str, list[_Cue]] = {}
         self._matched = self.list.find(tokens=self.tokens)
         self._mask = self._matched.get("mask", [])
-        self._open = self._matches("uncertain.open", masks=())
         self._inside = self._matched.get("uncertain.inside", [])
         self._ends = self._matched.get("ends", [])
+        self._where_it_ends = {at for end in self._ends for at in range(end.first, end.last + 1)}
+        self._open = self._left_open()
 
     def are_plain(self) -> bool:
         """Whether no cue and no date says anything of the terms."""
@@ -159,9 +162,34 @@ class _Sentences:
         for at in range(cue.last + 1, min(cue.last + _CARRIER_WITHIN, len(tokens) - 1) + 1):
             if tokens[at].sentence != tokens[cue.last].sentence or tokens[at].opens_clause or at in self._own:
                 break
+            # *No fever but signs of*, *no fever and suspicion of* deny the fever alone.
+            if at in self._where_it_ends or tokens[at].folded in words["and"]:
+                break
             if tokens[at].folded in words["carriers"]:
                 return at
         return cue.last
+
+    def _left_open(self) -> list[Match]:
+        """Return what leaves a term open: also what would settle it, denied (*never able to exclude*)."""
+        tokens, denials = self.tokens, self.list.words["undoing"]
+        found = self._matched.get("uncertain.open", [])
+        undone = [
+            match
+            for match in found
+            if match.label == MASK
+            and any(
+                tokens[at].sentence == tokens[match.first].sentence and tokens[at].folded in denials
+                for at in range(max(match.first - _UNDONE_WITHIN, 0), match.first)
+            )
+        ]
+        settled = [match for match in found if match.label == MASK and match not in undone]
+        return undone + [
+            match
+            for match in found
+            if match.label != MASK
+            and self._own.isdisjoint(range(match.first, match.last + 1))
+            and not any(_covers(mask, match) for mask in settled)
+        ]
 
     def _stays_open(self, hit: TermHit) -> bool:
         cues = (_Cue(at.first, at.last, "beside", REACH_WORDS) for at in self._open)
@@ -183,12 +211,32 @@ class _Sentences:
     def _denied_doubt(self, hit: TermHit) -> str | None:
         """Return what denies a suspicion: *the suspicion of lymphoma was not confirmed*."""
         for cue in self._cues("denied_doubt"):
-            if self._governs(cue, hit.first, hit.last) and any(
-                doubt.last < hit.first and self._governs(doubt, hit.first, hit.last)
-                for doubt in self._cues("uncertain")
+            if (
+                self._governs(cue, hit.first, hit.last)
+                and self._ends_the_matter(cue, hit)
+                and any(
+                    doubt.last < hit.first and self._governs(doubt, hit.first, hit.last)
+                    for doubt in self._cues("uncertain")
+                )
             ):
                 return self._written(cue)
         return None
+
+    def _ends_the_matter(self, cue: _Cue, hit: TermHit) -> bool:
+        """Whether nothing else was not confirmed, and nothing is awaited: neither *stage not confirmed* nor
+        *not confirmed yet*."""
+        tokens, words = self.tokens, self.list.words
+        small = words["auxiliaries"] | words["passive"] | words["finite"]
+        if any(tokens[at].opens_clause for at in range(hit.last + 1, cue.last + 1)) or not all(
+            tokens[at].folded in small for at in range(hit.last + 1, cue.first)
+        ):
+            return False
+        after = cue.last + 1
+        return (
+            after == len(tokens)
+            or tokens[after].sentence != tokens[cue.last].sentence
+            or tokens[after].folded in words["settled_by"]
+        )
 
     def _denied_in_a_list(self, hit: TermHit) -> str | None:
         """Return what denies the list that the term goes on with: *no lymphoma, sarcoma or other cancer*."""
@@ -309,14 +357,21 @@ class _Sentences:
         )
 
     def _someone_else(self, hit: TermHit) -> str | None:
-        headings = (cue for cue in self._cues("headings") if self._has_a_colon(cue))
+        headings = (cue for cue in self._cues("headings") if self._heads(cue, hit))
         for cue in (*self._cues("someone_else"), *headings):
             if self._governs(cue, hit.first, hit.last) and not self._patient_between(cue, hit):
                 return self._written(cue)
         return None
 
-    def _has_a_colon(self, cue: _Cue) -> bool:
-        return cue.last + 1 < len(self.tokens) and self.tokens[cue.last + 1].gap.startswith(":")
+    def _heads(self, cue: _Cue, hit: TermHit) -> bool:
+        """Whether a colon follows and the term after it, with no comma: *AF: rate controlled, new lymphoma*
+        is of atrial fibrillation."""
+        tokens, first = self.tokens, cue.last + 1
+        return (
+            first <= hit.first
+            and tokens[first].gap.startswith(":")
+            and not any(tokens[at].opens_clause for at in range(first + 1, hit.first + 1))
+        )
 
     def _patient_between(self, cue: _Cue, hit: TermHit) -> bool:
         """*Mother well, the patient has lymphoma*, but not *the mother of the patient has lymphoma*."""

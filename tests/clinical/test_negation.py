@@ -134,10 +134,55 @@ def test_a_list_of_terms_is_denied_to_its_end(text, dropped):  # MAL-4
         ("Basal cell carcinoma, history of sunburn", "kept"),
         ("Basal cell carcinoma history", "past"),
         ("FA: Lymphom", "someone_else"),
+        ("AF: rate controlled, new lymphoma found", "kept"),
+        ("FA: paroxystique, lymphome découvert", "kept"),
+        ("Suspicion of lymphoma not confirmed yet", "uncertain"),
+        ("Suspicion of lymphoma not confirmed so far", "uncertain"),
+        ("Suspected lymphoma, not confirmed histologically so far, biopsy pending", "uncertain"),
+        ("Suspected lymphoma could not be confirmed as the sample was lost", "uncertain"),
+        ("Possible lymphoma, stage not confirmed", "uncertain"),
+        ("Probable lymphoma, EBV status not confirmed", "uncertain"),
+        ("Biopsy was not yet able to exclude lymphoma", "uncertain"),
+        ("Biopsy has not been able to rule out lymphoma", "uncertain"),
+        ("We were never able to rule out lymphoma", "uncertain"),
+        ("Neither scan was able to rule out lymphoma", "uncertain"),
+        ("No se logró descartar linfoma", "uncertain"),
+        ("Nunca se pudo descartar linfoma", "uncertain"),
+        ("La biopsia no nos permite descartar linfoma", "uncertain"),
+        ("Tampoco permite descartar linfoma", "uncertain"),
+        ("La biopsia non ha mai permesso di escludere un linfoma", "uncertain"),
+        ("La biopsia non ci permette di escludere un linfoma", "uncertain"),
+        ("La biopsie n'a jamais permis d'éliminer un lymphome", "uncertain"),
+        ("La biopsie ne permet toujours pas d'éliminer un lymphome", "uncertain"),
         ("AF and lymphoma", "kept"),
     ],
 )
 def test_what_stays_open_is_told_from_what_is_settled(text, said):  # MAL-4, MAL-5
+    assert said_of(text)[0] == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("No clinical or radiological signs of lymphoma", "negated"),
+        ("No fever or signs of lymphoma", "negated"),
+        ("No fever but signs of lymphoma", "kept"),
+        ("No fever, but suspicion of lymphoma", "uncertain"),
+        ("No fever; suspicion of lymphoma", "uncertain"),
+        ("No fever; evidence of lymphoma", "kept"),
+        ("No fever and suspicion of lymphoma", "uncertain"),
+        ("Patient denies pain but has signs of lymphoma", "kept"),
+        ("No pain however evidence of metastases", "kept"),
+        ("Kein Fieber aber Zeichen eines Lymphoms", "kept"),
+        ("Kein Fieber und Verdacht auf Lymphom", "uncertain"),
+        ("Keine Infektion, sondern Nachweis eines Lymphoms", "kept"),
+        ("Pas de fièvre mais signes de lymphome", "kept"),
+        ("Sin fiebre pero signos de linfoma", "kept"),
+        ("No fiebre y sospecha de linfoma", "uncertain"),
+        ("Nessuna febbre ma evidenza di linfoma", "kept"),
+    ],
+)
+def test_a_denial_carries_to_the_sign_it_denies_and_never_past_its_end(text, said):  # MAL-4
     assert said_of(text)[0] == said
 
 

@@ -124,6 +124,10 @@ def test_no_phrase_is_both_a_term_and_a_look_alike():  # MAL-3
         ("Cancer généralisé", ["Cancer"]),
         ("Sospechosa para neoplasia", ["neoplasia"]),
         ("Longue lutte contre le cancer", ["cancer"]),
+        ("Signo zodiacal de cáncer", []),
+        ("Se observa signo de cáncer", ["cáncer"]),
+        ("Premier signe du cancer", ["cancer"]),
+        ("Primo segno del cancro", ["cancro"]),
     ],
 )
 def test_a_look_alike_stands_in_one_piece_and_in_its_language(text, words):  # MAL-3
