@@ -25,6 +25,7 @@ PARTS = (
     "sixth_held_out",
     "seventh_held_out",
     "eighth_held_out",
+    "ninth_held_out",
 )
 RAISED = ("kept", "uncertain")
 LEAST_RECALL = Fraction(98, 100)
