@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from registry.clinical.event_facts import LicatsFacts
 from registry.clinical.licats import ONSETS, Leaning, leaning, onset_class
@@ -33,6 +33,8 @@ from registry.queries.event_chain import (
     event_of,
 )
 
+# What an officer reads only after giving a label of their own.
+INVESTIGATOR_LABEL = "investigator_label"
 _CATEGORIES = {model._meta.db_table: category for category, model in DETAILS_OF.items()}
 # What was measured near enough to the onset to speak of it.
 _NEAR_ONSET = timedelta(days=28)
@@ -107,6 +109,12 @@ def event_page(*, patient: Patient, event_id: int) -> EventPage | None:
             patient, chain, day_zero, facts if isinstance(facts, LicatsFacts) else LicatsFacts(), at_onset
         )
     return EventPage(chain, day_zero, told, at_onset, licats, corrections_of(event=event))
+
+
+def awaits_label_of(*, patient: Patient, user: User) -> bool:
+    """Whether the patient has a LICATS event that the person has not labelled yet."""
+    given = LicatsAdjudication.objects.filter(event=OuterRef("pk"), entered_by=user)
+    return AdverseEvent.objects.filter(~Exists(given), patient=patient, category="licats").exists()
 
 
 def corrections_of(*, event: AdverseEvent) -> tuple[Correction, ...]:

@@ -1,7 +1,7 @@
 """The history of a patient's record, as the audit trail holds it: who changed what, when and why."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -66,6 +66,8 @@ _SAID_BY_THE_LINE = frozenset(
         *("moved_by_id", "moved_at", "by_id", "at", "level", "voided_reason"),
     }
 )
+# Of a LICATS event an officer gives a label of their own before they read these.
+_LABELS = {("registry_licatsdetails", "investigator_label"), ("registry_licatsadjudication", "label")}
 _LISTS = {"scopes": SCOPES, "ice_points": ICE_POINTS}
 _KINDS = {
     (_SIGNATURE, "I"): "given",
@@ -115,8 +117,13 @@ class HistoryPage:
     about: str
 
 
-def history_page(*, patient: Patient, about: str = "", page_number: str | int = 1) -> HistoryPage:
-    """Return one page of the changes of the patient's record; `about`: of one kind of row, if it has any."""
+def history_page(
+    *, patient: Patient, about: str = "", page_number: str | int = 1, hides_labels: bool = False
+) -> HistoryPage:
+    """Return one page of the changes of the patient's record; `about`: of one kind of row, if it has any.
+
+    `hides_labels`: without the labels of LICATS events, for who has yet to give one.
+    """
     steps: Sequence[LockStep] = lock_steps(patient=patient)
     counts = dict(_trail(patient).order_by("tbl").values_list("tbl").annotate(count=Count("*")))
     kinds = {table: _named(table) for table in sorted({*counts, *(step.table for step in steps)})}
@@ -131,15 +138,15 @@ def history_page(*, patient: Patient, about: str = "", page_number: str | int = 
         newest = page.object_list[0].at if page.has_previous() else None
         after = events[page.end_index()].at if page.has_next() else None
         steps = [s for s in steps if (newest is None or s.at <= newest) and (after is None or s.at > after)]
-    lines = [*_told(list(page.object_list)), *map(_lock_line, reversed(steps))]
+    lines = [*_told(list(page.object_list), hides_labels), *map(_lock_line, reversed(steps))]
     if steps:
         lines.sort(key=lambda line: line.at, reverse=True)
     return HistoryPage(page, tuple(lines), tuple(kinds.items()), about)
 
 
-def history_lines(*, patient: Patient) -> tuple[HistoryLine, ...]:
-    """Return every change of the patient's record, oldest first."""
-    lines = _told(list(_trail(patient).order_by("id")))
+def history_lines(*, patient: Patient, hides_labels: bool = False) -> tuple[HistoryLine, ...]:
+    """Return every change of the patient's record, oldest first; `hides_labels` as for a page."""
+    lines = _told(list(_trail(patient).order_by("id")), hides_labels)
     steps = lock_steps(patient=patient)
     return tuple(sorted([*lines, *map(_lock_line, steps)], key=lambda line: line.at)) if steps else lines
 
@@ -152,11 +159,12 @@ def _lock_line(step: LockStep) -> HistoryLine:
     return HistoryLine(step.at, str(step.who), step.what, step.kind, {}, (), step.reason, "", step.facts)
 
 
-def _told(events: Sequence[AuditEvent]) -> tuple[HistoryLine, ...]:
+def _told(events: Sequence[AuditEvent], hides_labels: bool) -> tuple[HistoryLine, ...]:
     people = User.objects.in_bulk({event.actor_id for event in events if event.actor_id})
     changed = _rows_changed(events)
     names = _names(events, changed)
-    return tuple(_history_line(event, people, changed, names) for event in events)
+    hidden = _LABELS if hides_labels else set()
+    return tuple(_history_line(event, people, changed, names, hidden) for event in events)
 
 
 def _rows_changed(events: Sequence[AuditEvent]) -> dict[Key, Mapping[str, Any]]:
@@ -200,6 +208,7 @@ def _history_line(
     people: Mapping[int, User],
     changed: Mapping[Key, Mapping[str, Any]],
     names: Names,
+    hidden: Collection[Key],
 ) -> HistoryLine:
     old, new = event.old or {}, event.new or {}
     kind = _KINDS.get((event.tbl, event.op), {"I": "recorded", "U": "changed", "D": "removed"}[event.op])
@@ -223,22 +232,24 @@ def _history_line(
                 _shown(event.tbl, column, new.get(column), names),
             )
             for column in (new or old)
-            if event.op == "U" and column not in _MACHINERY_OF_CHANGES
+            if event.op == "U" and column not in _MACHINERY_OF_CHANGES and (event.tbl, column) not in hidden
         ),
         reason=reason,
         origin=event.origin or "",
-        facts=tuple(_facts(event.tbl, row, names)) if by_column else (),
+        facts=tuple(_facts(event.tbl, row, names, hidden)) if by_column else (),
     )
 
 
-def _facts(table: str, row: Mapping[str, Any], names: Names) -> Iterator[tuple[str, str]]:
+def _facts(
+    table: str, row: Mapping[str, Any], names: Names, hidden: Collection[Key]
+) -> Iterator[tuple[str, str]]:
     """The filled columns of a row with their names."""
     if visit := _shown(table, "visit_id", row.get("visit_id"), names):
         yield "of", visit
     elif table in (_SIGNATURE, _LOCK):
         yield "of", "the whole record of the patient"
     for column, field in _columns(table).items():
-        if column in _SAID_BY_THE_LINE or column == "visit_id":
+        if column in _SAID_BY_THE_LINE or column == "visit_id" or (table, column) in hidden:
             continue
         words = _shown(table, column, row.get(column), names)
         if words and (unit := unit_of(field, row)):

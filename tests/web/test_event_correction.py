@@ -352,3 +352,25 @@ def test_an_event_named_at_a_visit_that_was_locked_since_is_recorded_by_itself(p
     assert person.post(after, event_data(term="Told too late")).status_code == 302
 
     assert AdverseEvent.objects.get(term="Told too late").visit is None
+
+
+def test_neither_a_correction_nor_the_history_tells_an_officer_the_label_before_their_own(
+    as_user, person, officer, scene
+):
+    words = {"licats-organ": "skin", "licats-care": "none", "licats-investigator_label": "licats"}
+    data = event_data(term="Rash", category="licats", grade="", grade_scale="", code="", code_system="")
+    assert person.post(address(scene.patient), {**data, **words}).status_code == 302
+    rash = AdverseEvent.objects.get(patient=scene.patient, term="Rash")
+    typed = {"licats-investigator_label": "flare", "licats-finding": "Both arms", "reason": "read again"}
+    assert send(person, rash, **typed).status_code == 302
+    record, page = f"/patients/{scene.patient.public_id}/", f"{address(scene.patient)}{rash.pk}/"
+
+    def told(reader):
+        reports = reader.get(page).content.decode().split("Corrections of the first report")[1]
+        history, file = (reader.get(f"{record}history{end}").content.decode() for end in ("/", ".csv"))
+        return "your label" in reports, "nvestigator label" in history, "nvestigator label" in file
+
+    assert told(person) == (True, True, True)
+    assert told(as_user(officer)) == (False, False, False)
+    as_user(officer).post(page, {"version": "1", "label": "flare", "reason": "Histology."})
+    assert told(as_user(officer)) == (True, True, True)

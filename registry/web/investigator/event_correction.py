@@ -38,7 +38,7 @@ from registry.queries.event_chain import (
     event_of,
     first_facts,
 )
-from registry.queries.event_page import Correction
+from registry.queries.event_page import INVESTIGATOR_LABEL, Correction
 from registry.templatetags.words import study_day
 from registry.web.drafting import drafting
 from registry.web.investigator.check_words import on_its_checks
@@ -203,8 +203,14 @@ def correct(request: HttpRequest, public_id: UUID, event_id: int) -> HttpRespons
     return render(request, "investigator/correct_event.html", context, status=status)
 
 
-def correction_words(corrections: tuple[Correction, ...], *, day_zero: date | None) -> list[CorrectionWords]:
-    """The corrections of a first report in words, oldest first."""
+def correction_words(
+    corrections: tuple[Correction, ...], *, day_zero: date | None, hides_label: bool = False
+) -> list[CorrectionWords]:
+    """The corrections of a first report in words, oldest first.
+
+    `hides_label`: without the investigator's label of a LICATS event, for who has yet to give their own.
+    """
+    hidden = {INVESTIGATOR_LABEL} if hides_label else set()
     return [
         CorrectionWords(
             each.at,
@@ -220,7 +226,7 @@ def correction_words(corrections: tuple[Correction, ...], *, day_zero: date | No
                     for name, value in each.new.items()
                     if name in _SAID
                 ),
-                *(Said(*said) for facts in each.facts for said in answers_in_words(**facts)),
+                *(Said(*said) for facts in each.facts for said in answers_in_words(**facts, hidden=hidden)),
             ),
         )
         for each in corrections

@@ -1,6 +1,6 @@
 """The questions of each category of adverse event: one form for each, named with the category in front."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -310,14 +310,14 @@ def facts_differences(before: Facts | None, after: Facts) -> list[tuple[str, str
 
 
 def answers_in_words(
-    *, category: str, old: Mapping[str, Any], new: Mapping[str, Any]
+    *, category: str, old: Mapping[str, Any], new: Mapping[str, Any], hidden: Collection[str] = ()
 ) -> list[tuple[str, str, str]]:
     """Answers by the names of their columns, in words and in the order of the form; others are left out."""
     form = facts_form_for(category=category, data=None, facts=None)
     if form is None:
         return []
     said = []
-    for name in (name for group in form.groups for name in group if name in new):
+    for name in (name for group in form.groups for name in group if name in new and name not in hidden):
         one, other = (_words(form.fields[name], name, told.get(name)) for told in (old, new))
         if one != other:
             said.append((_read_label(form, name).removesuffix("?"), one, other))

@@ -225,18 +225,19 @@ def _event_page(
     facts = page.details.facts if page.details else None
     first = next((told.facts for told in page.told if told.number == 0), None)
     is_labelling = page.licats is not None and may(user, "review_alerts", patient=patient)
+    hides_labels = is_labelling and not _has_labelled(page, user.pk)
     context = {
         "patient": patient,
         "page": page,
         "chain": page.chain,
-        "corrections": correction_words(page.corrections, day_zero=page.day_zero),
+        "corrections": correction_words(page.corrections, day_zero=page.day_zero, hides_label=hides_labels),
         "day_zeros": day_zeros_of(patient=patient),
         "lines": facts_lines(facts),
         "hint": hint_of(facts, seriousness=now.seriousness, outcome=now.outcome),
         "other": other_grade(grade=now.grade, scale=now.grade_scale, facts=facts),
         "first_other": other_grade(grade=event.grade, scale=event.grade_scale, facts=first),
         # An officer labels before they read what others said: the labels are shown to who gave one.
-        "hides_labels": is_labelling and not _has_labelled(page, user.pk),
+        "hides_labels": hides_labels,
         "is_labelling": is_labelling,
         "form": form,
         "problems": form.summary() if form.is_bound else [],

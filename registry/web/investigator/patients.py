@@ -6,16 +6,18 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from registry.access.gates import enter, get_patient
+from registry.access.gates import enter, get_patient, get_user
 from registry.access.roles import may
 from registry.access.scope import rows_of
 from registry.clinical.refusals import CONTROL_CHARACTER
 from registry.clock import today
 from registry.exchange.history_file import history_csv
+from registry.models import Patient
 from registry.monitoring.lifecycle import WAITING
 from registry.queries.activity import activity_file
 from registry.queries.consent import person_standing
 from registry.queries.event_chain import day_zeros_of
+from registry.queries.event_page import awaits_label_of
 from registry.queries.locks import locks_of_sheet, locks_over
 from registry.queries.patient_file import patient_checks, patient_file
 from registry.queries.record_history import history_lines, history_page
@@ -103,7 +105,10 @@ def history(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Every change of the patient's record: who, when, what it was, what it became, why."""
     found = get_patient(request, public_id)
     read = history_page(
-        patient=found, about=request.GET.get("about", ""), page_number=request.GET.get("page", 1)
+        patient=found,
+        about=request.GET.get("about", ""),
+        page_number=request.GET.get("page", 1),
+        hides_labels=_hides_labels(request, found),
     )
     context = {
         "patient": found,
@@ -122,7 +127,13 @@ def history_file(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """The same as CSV, from the first entry on (21 CFR 11.10(e): available for copying)."""
     found = get_patient(request, public_id)
     return HttpResponse(
-        history_csv(lines=history_lines(patient=found)),
+        history_csv(lines=history_lines(patient=found, hides_labels=_hides_labels(request, found))),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="history-{found.public_id}.csv"'},
     )
+
+
+def _hides_labels(request: HttpRequest, patient: Patient) -> bool:
+    """Whether the person is to label a LICATS event of the patient, and has not read the labels of others."""
+    user = get_user(request)
+    return may(user, "review_alerts", patient=patient) and awaits_label_of(patient=patient, user=user)
