@@ -10,11 +10,13 @@ Source: `codelists/assertion_cues.toml`. Scope after NegEx (Chapman et al., J Bi
 Where two readings are possible the term is kept: recall beats precision, a person decides.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter
 from typing import Literal
 
 from registry.clinical.cues import MASK, REACH_WORDS, cue_list, side_and_reach
@@ -27,6 +29,9 @@ _CARRIER_WITHIN = 5
 _LONGEST_LIST = 12
 # *The biopsy has so far not really been able to exclude*: so many words before it a denial undoes a settling.
 _UNDONE_WITHIN = 5
+# The work grows with the square of a text, so a long one is read in blocks, each with so many words around
+# it: more than a cue reaches, a list has and nearly every sentence is long.
+_LONG_FROM, _BLOCK, _AROUND = 2_000, 400, 150
 
 DropReason = Literal["negated", "someone_else", "screening_normal", "past", "benign"]
 
@@ -65,10 +70,38 @@ def judge_hits(*, reading: Reading, day_zero: date) -> tuple[JudgedHit, ...]:
     """Return what the text says of each of its terms; `day_zero` is the patient's first (MAL-4, MAL-6)."""
     if not reading.hits:
         return ()
+    if len(reading.tokens) < _LONG_FROM:
+        return _judged(reading, day_zero)
+    return tuple(
+        hit for start in range(0, len(reading.tokens), _BLOCK) for hit in _block(reading, start, day_zero)
+    )
+
+
+def _judged(reading: Reading, day_zero: date) -> tuple[JudgedHit, ...]:
     sentences = _Sentences(reading)
     if sentences.are_plain():
         return tuple(JudgedHit(hit=hit) for hit in reading.hits)
     return tuple(sentences.judge(hit, day_zero) for hit in reading.hits)
+
+
+def _block(reading: Reading, start: int, day_zero: date) -> Iterable[JudgedHit]:
+    """Judge the terms that begin in one block of a long text, with what stands around it."""
+    begin = bisect_left(reading.hits, start, key=attrgetter("first"))
+    end = bisect_left(reading.hits, start + _BLOCK, key=attrgetter("first"))
+    if begin == end:
+        return ()
+    first, last = max(start - _AROUND, 0), start + _BLOCK + _AROUND
+    lower = bisect_left(reading.hits, first, key=attrgetter("first"))
+    upper = bisect_left(reading.hits, last, key=attrgetter("first"))
+    seen = reading.hits[lower:upper]
+    last = max(last, seen[-1].last + 1)
+    moved = tuple(replace(hit, first=hit.first - first, last=hit.last - first) for hit in seen)
+    judged = _judged(Reading(tokens=reading.tokens[first:last], hits=moved), day_zero)
+    return [
+        replace(said, hit=hit)
+        for hit, said in zip(seen, judged, strict=True)
+        if start <= hit.first < start + _BLOCK
+    ]
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,30 @@
+"""A long text says of its terms what its sentences say, however long it is (rules.md MAL-4, MAL-5)."""
+
+from datetime import date
+
+from registry.clinical.negation import judge_hits
+from registry.clinical.terms import find_terms
+from tests.clinical.sentences import ENGLISH, OTHER_LANGUAGES
+
+DAY_0 = date(2025, 3, 1)
+
+
+def said_of(text):
+    reading = find_terms(text=text)
+    return [
+        (reading.tokens[said.hit.first].folded, said.dropped, said.cue, said.is_uncertain, said.is_recurrence)
+        for said in judge_hits(reading=reading, day_zero=DAY_0)
+    ]
+
+
+def test_a_long_text_says_what_its_sentences_say():
+    texts = [f"{each.text}\n\nThe day was long\n\n" for each in (*ENGLISH, *OTHER_LANGUAGES)]
+    assert len(find_terms(text="".join(texts)).tokens) > 2_000
+
+    assert said_of("".join(texts)) == [said for text in texts for said in said_of(text)]
+
+
+def test_a_sentence_without_end_is_denied_to_its_end():
+    said = said_of("no lymphoma, " * 5_000)
+
+    assert [dropped for _, dropped, *_ in said] == ["negated"] * 5_000
