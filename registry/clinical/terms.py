@@ -105,6 +105,7 @@ def find_terms(*, text: str) -> Reading:
         or _beside(terms.near[match.phrase], match, tokens)
         or (match.phrase in terms.alone and _is_alone(match, tokens))
         if match.label != _LOOK_ALIKE or _is_in_one_piece(match, tokens, terms.inverted)
+        if not (match.phrase.startswith("k ") and _has_a_comma(match, tokens))
     ]
     kept = longest(matches=found, preferred=_LOOK_ALIKE)
     if not any(match.label != _LOOK_ALIKE for match in kept):
@@ -143,6 +144,11 @@ def _is_in_one_piece(match: Match, tokens: Sequence[Token], inverted: frozenset[
     """Whether no mark parts the words of a look-alike: *liver metastasis, abscess drained* is none."""
     parted = [token for token in tokens[match.first + 1 : match.last + 1] if token.opens_clause]
     return all(token.folded in inverted for token in parted)
+
+
+def _has_a_comma(match: Match, tokens: Sequence[Token]) -> bool:
+    """Whether a comma parts the words: *K pancreas* is a cancer, *low K, renal failure* potassium."""
+    return any("," in token.gap for token in tokens[match.first + 1 : match.last + 1])
 
 
 def _beside(near: PhraseBook, match: Match, tokens: Sequence[Token]) -> bool:

@@ -25,10 +25,12 @@ _ABBREVIATED = frozenset(
     word
     for words in (
         "dr mr mrs ms prof st vs eg ie approx incl hx pt pts ca dx bx rx susp lt rt cf resp fig",
-        "verd verst diagn pat vd bzw ggf evtl inkl mon li sig sra dra dott pac aprox",
+        "prob poss fragl verd verst diagn pat vd bzw ggf evtl inkl mon li sig sra dra dott pac aprox",
     )
     for word in words.split()
 )
+# "Neg. for carcinoma" is one sentence; "CT neg. Lymphoma later" is two.
+_FOLLOWS_NEG = frozenset(["for", "fur", "fuer", "auf", "per", "para", "pour"])
 # Letters that stand for a word in front of another: V. a., Z. n., M. Hodgkin, o. B., S. aureus, E. coli.
 _INITIALS = frozenset("vzmoseh")
 _CLAUSE_MARKS = frozenset(",:()[]–—=")
@@ -112,7 +114,8 @@ def _ends_sentence(gap: str, tokens: Sequence[Token], after: str) -> bool:
             or before.folded in _INITIALS
             or (len(tokens) > 1 and "." in before.gap and _is_short_for_a_word(tokens[-2].folded))
         )
-        return before.folded not in _ABBREVIATED and not is_initial
+        is_denial = before.folded == "neg" and fold(after) in _FOLLOWS_NEG and not after.istitle()
+        return before.folded not in _ABBREVIATED and not is_initial and not is_denial
     # "done.Lymphoma": the space was forgotten.
     return gap == "." and len(before.written) > 2 and before.written[-1].islower() and after[0].isupper()
 
