@@ -15,14 +15,10 @@ DECLARE
     standing bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(7202613);
-    -- An update of the patient's own row keeps it in any case.
+    -- An update of the patient's own row keeps it in any case. EXECUTE, as below: planned for these rows. A plan kept
+    -- since a row of the only patient joins fifty thousand rows with every patient, one by one.
     IF tg_table_name <> 'registry_patient' THEN
-        IF tg_op <> 'INSERT' THEN
-            PERFORM FROM registry_patient p WHERE p.id IN (SELECT o.patient_id FROM old_rows o) FOR KEY SHARE;
-        END IF;
-        IF tg_op <> 'DELETE' THEN
-            PERFORM FROM registry_patient p WHERE p.id IN (SELECT n.patient_id FROM new_rows n) FOR KEY SHARE;
-        END IF;
+        EXECUTE format('SELECT FROM registry_patient p WHERE p.id IN (SELECT t.patient_id FROM (%s) t) FOR KEY SHARE', touched);
     END IF;
     IF EXISTS (SELECT FROM registry_recordlock) THEN
         SELECT * INTO part FROM guard.part WHERE tbl = tg_table_name;
