@@ -17,6 +17,7 @@ _SHORTEST_WITH_A_WRONG_LETTER = 8
 def corrector(*, words: Iterable[str]) -> Callable[[str], str | None]:
     """Return what tells for a folded word the word of the list it was meant for, or None."""
     meant = frozenset(words)
+    longest = max(map(len, meant), default=0) + 1
     by_gap: dict[str, list[str]] = {}
     for word in sorted(meant):
         for shorter in {word, *_without_one_letter(word)}:
@@ -24,7 +25,7 @@ def corrector(*, words: Iterable[str]) -> Callable[[str], str | None]:
 
     @lru_cache(maxsize=16384)
     def corrected(folded: str) -> str | None:
-        if len(folded) < _SHORTEST or folded in meant or not folded.isalpha():
+        if not _SHORTEST <= len(folded) <= longest or folded in meant or not folded.isalpha():
             return None
         candidates = {
             word for shorter in (folded, *_without_one_letter(folded)) for word in by_gap.get(shorter, ())

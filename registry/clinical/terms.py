@@ -6,10 +6,12 @@ languages are looked for in every text: sites do not say in which language they 
 
 import re
 import tomllib
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib.resources import files
+from operator import attrgetter
 from typing import Any, Literal
 
 from registry.clinical.misspellings import corrector
@@ -30,6 +32,7 @@ CLASSES: tuple[MalignancyClass, ...] = (
     "unspecified",
 )
 _LOOK_ALIKE = "look-alike"
+_Near = tuple[str, int]
 _TIMES = re.compile(r"x\d+")
 
 
@@ -97,12 +100,13 @@ def find_terms(*, text: str) -> Reading:
         else replace(token, folded=meant)
         for token in tokenise(text=text)
     )
+    beside: dict[_Near, list[Match]] = {}
     found = [
         match
         for book in (terms.terms, terms.abbreviations)
         for match in book.find(tokens=tokens)
         if match.phrase not in terms.near
-        or _beside(terms.near[match.phrase], match, tokens)
+        or _beside(terms.near[match.phrase], match, tokens, beside)
         or (match.phrase in terms.alone and _is_alone(match, tokens))
         if match.label != _LOOK_ALIKE or _is_in_one_piece(match, tokens, terms.inverted)
         if not (match.phrase.startswith("k ") and _has_a_comma(match, tokens))
@@ -151,14 +155,21 @@ def _has_a_comma(match: Match, tokens: Sequence[Token]) -> bool:
     return any("," in token.gap for token in tokens[match.first + 1 : match.last + 1])
 
 
-def _beside(near: PhraseBook, match: Match, tokens: Sequence[Token]) -> bool:
-    """Whether the sentence of an ambiguous abbreviation holds a word that settles what it stands for."""
+def _beside(near: PhraseBook, match: Match, tokens: Sequence[Token], known: dict[_Near, list[Match]]) -> bool:
+    """Whether the sentence of an ambiguous abbreviation holds a word that settles what it stands for.
+
+    `known`: what was found in the sentences so far; one may hold the abbreviation again and again.
+    """
     sentence = tokens[match.first].sentence
-    same = [at for at, token in enumerate(tokens) if token.sentence == sentence]
+    if (match.phrase, sentence) not in known:
+        first = bisect_left(tokens, sentence, key=attrgetter("sentence"))
+        last = bisect_right(tokens, sentence, key=attrgetter("sentence"))
+        known[match.phrase, sentence] = [
+            replace(found, first=found.first + first, last=found.last + first)
+            for found in near.find(tokens=tokens[first:last])
+        ]
     return any(
-        found.first > match.last or found.last < match.first
-        for found in near.find(tokens=tokens)
-        if found.first in same
+        found.first > match.last or found.last < match.first for found in known[match.phrase, sentence]
     )
 
 

@@ -28,3 +28,16 @@ def test_a_sentence_without_end_is_denied_to_its_end():
     said = said_of("no lymphoma, " * 5_000)
 
     assert [dropped for _, dropped, *_ in said] == ["negated"] * 5_000
+
+
+def test_an_abbreviation_is_settled_by_its_own_sentence_however_often_it_stands_there():
+    hits = find_terms(text="BCC nose " * 5_000).hits
+    apart = find_terms(text="BCC nose.\nBCC seen.\n" * 500).hits
+
+    assert len(hits) == 5_000
+    assert [hit.first for hit in apart] == list(range(0, 2_000, 4))
+
+
+def test_a_word_without_end_is_no_slip_of_another():
+    assert find_terms(text="lymphoma" + "x" * 80_000).hits[0].term == "*lymphom*"
+    assert find_terms(text="x" * 80_000).hits == ()
