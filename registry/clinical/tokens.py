@@ -9,7 +9,7 @@ no part of the folded form.
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
@@ -72,19 +72,25 @@ class Token:
 def tokenise(*, text: str) -> tuple[Token, ...]:
     """Return the tokens of a text.
 
-    A sentence ends at `.` or `!` before a space, at a question mark that closes a word, and at a line
-    that the next line does not continue in lower case. Where in doubt it ends: a cue that reaches too
-    far drops a hit, one that reaches too short only asks a person.
+    A sentence ends at `.` or `!` before a space, at a question mark that closes a word, before the number of
+    an item (*1) no infection 2) lymphoma*), and at a line that the next line does not continue in lower case.
+    Where in doubt it ends: a cue that reaches too far drops a hit, one that reaches too short only asks a
+    person.
     """
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     tokens: list[Token] = []
     word, sentence, end = -1, 0, 0
-    asked = False
+    asked, brackets = False, 0
     for found in _TOKEN.finditer(plain):
         gap, written = plain[end : found.start()], found[0]
         is_sign = written in "?;"
         if tokens and ((asked and gap) or _ends_sentence(gap, tokens, written)):
             sentence += 1
+        if "(" in gap or ")" in gap:
+            if brackets == 0 and gap[0] == ")" and _is_number_of_an_item(tokens):
+                sentence += 1
+                tokens[-1] = replace(tokens[-1], sentence=sentence)
+            brackets = max(brackets + gap.count("(") - gap.count(")"), 0)
         joined = bool(tokens) and _JOINS.fullmatch(gap) is not None
         if not (is_sign or joined):
             word += 1
@@ -118,6 +124,13 @@ def _ends_sentence(gap: str, tokens: Sequence[Token], after: str) -> bool:
         return before.folded not in _ABBREVIATED and not is_initial and not is_denial
     # "done.Lymphoma": the space was forgotten.
     return gap == "." and len(before.written) > 2 and before.written[-1].islower() and after[0].isupper()
+
+
+def _is_number_of_an_item(tokens: Sequence[Token]) -> bool:
+    """Whether the last word is a bare number or letter with words before it: `2)`, `b)`."""
+    if len(tokens) < 2 or tokens[-1].lead != " " or tokens[-1].sentence != tokens[-2].sentence:
+        return False
+    return len(tokens[-1].written) <= 2 and (tokens[-1].written.isdecimal() or len(tokens[-1].written) == 1)
 
 
 def _is_short_for_a_word(folded: str) -> bool:

@@ -170,6 +170,9 @@ def test_what_stays_open_is_told_from_what_is_settled(text, said):  # MAL-4, MAL
     [
         ("No clinical or radiological signs of lymphoma", "negated"),
         ("No fever or signs of lymphoma", "negated"),
+        ("1) no infection 2) lymphoma 3) fever", "kept"),
+        ("a) kein Infekt b) Lymphom", "kept"),
+        ("No (grade 2) lymphoma", "negated"),
         ("No fever but signs of lymphoma", "kept"),
         ("No fever, but suspicion of lymphoma", "uncertain"),
         ("No fever; suspicion of lymphoma", "uncertain"),
