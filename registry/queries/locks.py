@@ -184,8 +184,9 @@ def locks_on_treatments(*, changes: Sequence[TreatmentChange]) -> dict[int, str]
             JOIN registry_treatment t ON t.id = (asked.change ->> 'id')::bigint
             CROSS JOIN LATERAL guard.lock_on_treatment(
                 to_jsonb(t), to_jsonb(t) || nullif(asked.change -> 'columns', 'null'),
-                -- Of no visit that told of it: the one that is being saved is open.
-                CASE WHEN (asked.change ->> 'is_answer')::boolean THEN 0 END) AS found
+                -- Of no visit that told of it: the one that is being saved is open. A stop that stands was
+                -- told before.
+                CASE WHEN (asked.change ->> 'is_answer')::boolean AND t.stopped_on = '' THEN 0 END) AS found
             WHERE found IS NOT NULL
             """,
             [json.dumps(asked)],

@@ -226,6 +226,21 @@ def test_an_ongoing_treatment_of_a_locked_visit_is_stopped_at_a_later_one(
     assert treatment.stopped_on == (on if is_taken else "")
 
 
+def test_a_stop_that_a_locked_visit_told_is_not_told_again_at_a_later_one(patient, coordinator):
+    began, stopped = PartialDate.parse("2024-03"), PartialDate.parse("2024-03-27")
+    entry = TreatmentEntry("azathioprine", began, stopped, dose="50 mg")
+    spring = visit_with(patient, coordinator, treatments(new=(entry,)))
+    autumn = visit_with(patient, coordinator, code="M6", on=AUTUMN)
+    factories.make_lock(visit=spring)
+    treatment = Treatment.objects.get()
+    part = answered(treatment, "stopped", on=PartialDate.parse("2024-08"))
+
+    assert WORDS in refused(lambda: change(autumn, coordinator, part))
+
+    treatment.refresh_from_db()
+    assert treatment.stopped_on == "2024-03-27"
+
+
 def test_a_dose_of_a_locked_visit_is_changed_at_a_later_one(locked, autumn, coordinator):
     told = {"on": PartialDate.parse("2024-08"), "dose": "2 g"}
 
