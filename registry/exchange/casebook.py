@@ -132,6 +132,16 @@ def is_fact(column: Any) -> bool:
     return column.name not in _NO_FACTS or column.related_model is ConsentVersion
 
 
+def before_and_after(*, row: BookRow, change: RowChange) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the row's columns before and after a change: a value of then stands in the unit of then."""
+    columns = dict(row.columns)
+    for later in reversed(row.changes):
+        if later is change:
+            break
+        columns.update(later.old)
+    return {**columns, **change.old}, columns
+
+
 def in_words(*, book: Casebook) -> BookInWords:
     """Return the casebook in words, in the dates and times of the patient's site."""
     speaker = Speaker(book)
@@ -221,7 +231,7 @@ class Speaker:
         for each in row.model._meta.concrete_fields:
             if not is_fact(each) or each.attname == row.hangs_on:
                 continue
-            if value := self.measured(each, row, row.columns.get(each.attname)):
+            if value := self.measured(each, row.columns, row.columns.get(each.attname)):
                 yield _capital(column_name(each)), value
 
     def _changes(self, row: BookRow) -> Iterator[Changed]:
@@ -231,14 +241,15 @@ class Speaker:
             if change is row.removed:
                 yield self._changed("Row", "", "removed", change)
                 continue
+            before, after = before_and_after(row=row, change=change)
             for column, new in change.new.items():
                 each = fields.get(column)
                 if each is None or not is_fact(each):
                     continue
                 yield self._changed(
                     _capital(column_name(each)),
-                    self.measured(each, row, change.old.get(column)),
-                    self.measured(each, row, new),
+                    self.measured(each, before, change.old.get(column)),
+                    self.measured(each, after, new),
                     change,
                 )
 
@@ -259,10 +270,10 @@ class Speaker:
     def _shown(self, row: BookRow, name: str) -> str:
         return self.value(row.model._meta.get_field(name), row.columns[name])
 
-    def measured(self, each: Any, row: BookRow, value: Any) -> str:
-        """A field's value with its unit."""
+    def measured(self, each: Any, columns: Mapping[str, Any], value: Any) -> str:
+        """A field's value with its unit, of the row as these columns tell it."""
         words = self.value(each, value)
-        unit = unit_of(each, row.columns) if words else ""
+        unit = unit_of(each, columns) if words else ""
         return f"{words} {unit}" if unit else words
 
     def value(self, each: Any, value: Any) -> str:

@@ -10,7 +10,7 @@ from pypdf import PdfReader
 from registry.access.scope import EVERYTHING, acting
 from registry.actions.laboratory import ResultEntry, correct_lab_result
 from registry.exchange.casebook import Entry, in_words
-from registry.models import AdverseEventFollowUp, CasebookTaken, Treatment
+from registry.models import AdverseEventFollowUp, CasebookTaken, Serology, Treatment
 from registry.models.event_details import CrsDetails
 from registry.queries.casebook import casebook
 from tests import factories
@@ -175,3 +175,18 @@ def test_the_page_asks_at_most_thirty_queries(client, corrected, coordinator, dj
 
     with django_assert_max_num_queries(30):
         client.get(f"/patients/{corrected.public_id}/casebook/")
+
+
+def test_a_value_that_was_changed_with_its_unit_stands_in_the_unit_of_then(scene):
+    row = Serology.objects.create(
+        patient=scene.patient, collected_on=date(2024, 8, 1), test="anti_dsdna", assay="elisa",
+        value="40", unit="IU/mL", entered_at=factories.NIGHT, origin="form",
+    )  # fmt: skip
+    for value, unit in (("90", "U/mL"), ("80", "U/mL"), ("7", "IU/mL")):
+        row.value, row.unit = value, unit
+        row.save()
+
+    told = words_of(scene.patient)
+    changes = [(each.old, each.new) for entry in told for each in entry.changes if each.label == "Value"]
+
+    assert changes == [("40 IU/mL", "90 U/mL"), ("90 U/mL", "80 U/mL"), ("80 U/mL", "7 IU/mL")]

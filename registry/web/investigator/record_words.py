@@ -7,7 +7,7 @@ from datetime import date, datetime
 from registry.clinical.analytes import ANALYTES
 from registry.clinical.spoken_dates import spoken
 from registry.clinical.units import unit_label
-from registry.exchange.casebook import Speaker, is_fact
+from registry.exchange.casebook import Speaker, before_and_after, is_fact
 from registry.models import LabResult, Signature
 from registry.queries.casebook import BookRow, Casebook, RowChange
 from registry.queries.column_names import column_name
@@ -128,23 +128,24 @@ def _steps(speaker: Speaker, row: BookRow, replaced: dict[Key, BookRow]) -> Iter
             if not row.columns.get("superseded_by_id"):
                 yield _step(change, "Result", _result(row), "taken back", row.columns["superseded_reason"])
             continue
+        before, after = before_and_after(row=row, change=change)
         for column, new in change.new.items():
             each = fields.get(column)
             if each is None or not is_fact(each) or each.name in _TOLD_BY_SUCCESSOR:
                 continue
             label = column_name(each)
             label = label[:1].upper() + label[1:]
-            old = speaker.measured(each, row, change.old.get(column))
-            yield _step(change, label, old, speaker.measured(each, row, new))
+            old = speaker.measured(each, before, change.old.get(column))
+            yield _step(change, label, old, speaker.measured(each, after, new))
     if row.removed:
         yield _step(row.removed, "Row", "", "removed")
-    after = row
-    while (before := replaced.get(after.key)) is not None:
-        told = next((c for c in before.changes if c.new.get("superseded_at")), None)
+    then = row
+    while (earlier := replaced.get(then.key)) is not None:
+        told = next((c for c in earlier.changes if c.new.get("superseded_at")), None)
         if told is not None:
-            reason = before.columns["superseded_reason"]
-            yield _step(told, "Result", _result(before), _result(after), reason)
-        after = before
+            reason = earlier.columns["superseded_reason"]
+            yield _step(told, "Result", _result(earlier), _result(then), reason)
+        then = earlier
 
 
 def _step(change: RowChange, label: str, old: str, new: str, reason: str = "") -> Step:
