@@ -52,7 +52,7 @@ def test_one_poisoned_record_among_5000_leaves_4999_judged_and_one_visible_failu
     failed, status = manage("status")
     checks = {check["name"]: check for check in status["checks"]}
     assert failed == 1
-    assert checks["failed evaluations"] == checks["failed evaluations"] | {"ok": False, "value": "1 patients"}
+    assert checks["failed evaluations"] == checks["failed evaluations"] | {"ok": False, "value": "1 patient"}
 
     failed, scanned = manage("scan")
     assert failed == 1
