@@ -21,7 +21,7 @@ from typing import Literal
 
 from registry.clinical.cues import MASK, REACH_WORDS, cue_list, side_and_reach
 from registry.clinical.terms import Reading, TermHit
-from registry.clinical.tokens import Match, tokenise, written
+from registry.clinical.tokens import Match, Token, tokenise, written
 from registry.clinical.written_dates import find_dates
 
 # *No clinical or radiological evidence*: so many words behind a denial stands the noun that it denies.
@@ -107,7 +107,16 @@ def _block(reading: Reading, start: int, day_zero: date) -> Iterable[JudgedHit]:
 @lru_cache(maxsize=4096)
 def says_recurrence(*, text: str) -> bool:
     """Whether a text says recurrence, progression or transformation, and does not deny it (MAL-6)."""
-    return bool(_Sentences(Reading(tokens=tokenise(text=text), hits=())).recurrences())
+    tokens = tokenise(text=text)
+    if len(tokens) < _LONG_FROM:
+        return bool(_Sentences(Reading(tokens=tokens, hits=())).recurrences())
+    return any(_block_says_recurrence(tokens, start) for start in range(0, len(tokens), _BLOCK))
+
+
+def _block_says_recurrence(tokens: Sequence[Token], start: int) -> bool:
+    first = max(start - _AROUND, 0)
+    seen = _Sentences(Reading(tokens=tuple(tokens[first : start + _BLOCK + _AROUND]), hits=()))
+    return any(start <= first + cue.first < start + _BLOCK for cue in seen.recurrences())
 
 
 class _Sentences:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from registry.clinical.negation import judge_hits
+from registry.clinical.negation import judge_hits, says_recurrence
 from registry.clinical.terms import find_terms
 from tests.clinical.sentences import ENGLISH, OTHER_LANGUAGES
 
@@ -41,3 +41,10 @@ def test_an_abbreviation_is_settled_by_its_own_sentence_however_often_it_stands_
 def test_a_word_without_end_is_no_slip_of_another():
     assert find_terms(text="lymphoma" + "x" * 80_000).hits[0].term == "*lymphom*"
     assert find_terms(text="x" * 80_000).hits == ()
+
+
+def test_a_long_text_says_recurrence_where_one_of_its_sentences_does():
+    denied = "No relapse was seen. " * 2_000
+
+    assert not says_recurrence(text=denied)
+    assert says_recurrence(text=f"{denied}It relapsed in May. {denied}")
