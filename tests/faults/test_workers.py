@@ -111,7 +111,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_nothing_and_doubles_noth
     assert_each_has_one_alert(crowd)
 
 
-def test_a_worker_whose_child_was_killed_takes_the_task_up_again_by_itself(broker):
+def test_a_worker_whose_child_was_killed_hands_its_task_out_again_and_a_sweep_does_the_rest(broker):
     patients = make_patients(count=3, low_on=(3, 20, 34))
 
     with running_worker(REDIS_URL=broker.url) as worker:
